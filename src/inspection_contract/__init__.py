@@ -1,0 +1,1 @@
+"""What robot and center say to each other."""

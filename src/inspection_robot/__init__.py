@@ -1,0 +1,1 @@
+"""The inspection-assist robot: what runs on the robot."""

@@ -1,0 +1,21 @@
+"""The table of `./robot` commands: the only place that names them.
+
+A command is a module with ``configure(parser)`` and ``run(arguments) -> int``; it is imported only when it is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the module that implements it and the line that `./robot --help` shows."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "bench": Command("inspection_robot.cli.bench", "measure, and print one JSON object"),
+}
