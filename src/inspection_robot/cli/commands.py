@@ -18,4 +18,6 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "bench": Command("inspection_robot.cli.bench", "measure, and print one JSON object"),
+    "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
+    "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
 }

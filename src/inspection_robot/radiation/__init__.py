@@ -1,0 +1,1 @@
+"""Radiation: alarm on counts, nuclide identification, source localisation."""

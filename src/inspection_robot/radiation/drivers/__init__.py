@@ -1,0 +1,1 @@
+"""Radiation detectors: each module speaks one device's protocol behind one interface."""
