@@ -1,0 +1,1 @@
+"""Thermal imaging: fever screening, and warnings of hot and cold spots on patrol."""
