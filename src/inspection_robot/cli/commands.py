@@ -18,6 +18,9 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "bench": Command("inspection_robot.cli.bench", "measure, and print one JSON object"),
+    "demo": Command("inspection_robot.demo.demo_command", "robot and center on a recording or scenario, against truth"),
+    "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
+    "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
 }

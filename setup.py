@@ -1,0 +1,54 @@
+"""Build of the root package for colcon (ament_python)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "inspection_robot"
+ROOT = Path(__file__).parent
+# Folders that a robot needs beside the code; installed under share/inspection_robot.
+SHARED = ("launch", "config", "models", "sim")
+NODES = [
+    name
+    for name in (
+        "thermal", "radiation", "odor", "documents", "people", "interception",
+        "voice", "patrol", "drive", "bridge", "health",
+    )
+    if (ROOT / "src" / NAME / name / "node.py").exists()
+]  # fmt: skip
+
+
+def shared_files() -> list[tuple[str, list[str]]]:
+    """Every file of the shared folders with the folder it is installed in."""
+    found: dict[str, list[str]] = {}
+    for folder in SHARED:
+        for path in sorted((ROOT / folder).rglob("*")):
+            relative = path.relative_to(ROOT)
+            if path.is_file() and "cache" not in relative.parts and "__pycache__" not in relative.parts:
+                found.setdefault(f"share/{NAME}/{relative.parent}", []).append(str(relative))
+    return list(found.items())
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Control stack of an inspection-assist robot and its central inspection backend",
+    author="Inspection Robot Maintainers",
+    license="Apache-2.0",
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    include_package_data=True,
+    zip_safe=False,
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"config/ament/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        *shared_files(),
+    ],
+    entry_points={
+        "console_scripts": [
+            "robot = inspection_robot.cli.__main__:main",
+            "inspection_center = inspection_center.__main__:main",
+            *(f"{name} = inspection_robot.{name}.node:main" for name in NODES),
+        ]
+    },
+)
