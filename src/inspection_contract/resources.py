@@ -34,7 +34,8 @@ def share() -> Path:
 def state() -> Path:
     """Return the folder for what must outlive a restart.
 
-    ``$INSPECTION_STATE``, else ``var/`` of the checkout, else the one of the XDG convention. It is made on first use, readable by its owner only.
+    ``$INSPECTION_STATE``, else ``var/`` of the checkout, else the one of the XDG convention.
+    It is made on first use, readable by its owner only.
     """
     if chosen := os.environ.get("INSPECTION_STATE"):
         folder = Path(chosen)

@@ -50,9 +50,8 @@ def find(name: str) -> Path:
     for folder in folders():
         if (folder / name).exists():
             return folder / name
-    remedy = (
-        "run `./robot models fetch`" if any(m.installed_name == name for m in manifest()) else "it should be in models/"
-    )
+    fetchable = any(model.installed_name == name for model in manifest())
+    remedy = "run `./robot models fetch`" if fetchable else "it should be in models/"
     raise InputError(name, f"model not found; {remedy}, or set INSPECTION_MODELS to its folder")
 
 
