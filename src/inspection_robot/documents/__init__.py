@@ -1,0 +1,1 @@
+"""Documents: codes, machine readable zones and container numbers, read from pictures."""
