@@ -1,0 +1,1 @@
+"""Shared ROS wiring: lifecycle base, parameters, QoS, faults, diagnostics, frames, pictures."""
