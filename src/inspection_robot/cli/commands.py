@@ -22,5 +22,6 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
     "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
+    "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
 }
