@@ -1,0 +1,126 @@
+"""The web application: routes, security headers, errors in one line, life and death of its parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inspection_center.api import events, health, ingest
+from inspection_center.database.writer import StorageError
+from inspection_center.pages import findings, sign_in
+from inspection_center.pages.rendering import page
+from inspection_center.service import Center
+
+_LOG = logging.getLogger(__name__)
+_STATIC = Path(__file__).parent / "static"
+_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+_CONTENT_SECURITY_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    b"font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    b"manifest-src 'self'; worker-src 'self'"
+)
+
+
+class SecurityHeaders:
+    """Adds the headers every answer carries; an answer's own content security policy stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                headers.extend(_HEADERS)
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append((b"content-security-policy", _CONTENT_SECURITY_POLICY))
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def create_app(center: Center) -> FastAPI:
+    """The application over an opened center; it closes the center when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await center.tail.start()
+        try:
+            yield
+        finally:
+            await center.tail.stop()
+            center.close()
+
+    app = FastAPI(
+        title="Inspection center",
+        version="1",
+        description="Robots report findings and evidence, officers read and decide.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.center = center
+    app.state.sign_in_limit = sign_in.RateLimit()
+    app.add_middleware(SecurityHeaders)
+    for module in (health, ingest, events, sign_in, findings):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    _handle(app, StarletteHTTPException, _refused)
+    _handle(app, RequestValidationError, _malformed)
+    _handle(app, StorageError, _unavailable)
+    _handle(app, DBAPIError, _unavailable)
+    _handle(app, UnicodeError, _unreadable)
+
+    @app.get("/", include_in_schema=False)
+    def start_page() -> RedirectResponse:
+        return RedirectResponse("/findings", 303)
+
+    return app
+
+
+def _handle(app: FastAPI, kind: type[Exception], handler: Callable[[Request, Any], Awaitable[Response]]) -> None:
+    app.add_exception_handler(kind, handler)
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    """A refusal: people are shown a page, programs one line."""
+    if "text/html" in request.headers.get("accept", "") and request.method == "GET":
+        if error.status_code == 401:
+            return RedirectResponse("/login", 303)
+        return page(request, "problem.html", None, error.status_code, detail=str(error.detail))
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+async def _malformed(_request: Request, error: RequestValidationError) -> Response:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return JSONResponse({"detail": f"{place}: {fault['msg']}"[:500]}, 422)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    _LOG.error("storage failed: %s", error)
+    return JSONResponse({"detail": "the database cannot be reached"}, 503, {"Retry-After": "1"})
+
+
+async def _unreadable(_request: Request, _error: UnicodeError) -> Response:
+    return JSONResponse({"detail": "not UTF-8"}, 400)

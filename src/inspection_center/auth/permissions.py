@@ -1,0 +1,57 @@
+"""Which role may do what. One table, so that it can be read, tested and audited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["officer", "supervisor", "auditor", "administrator", "robot"]
+OFFICER_ROLES: tuple[str, ...] = ("officer", "supervisor", "auditor", "administrator")
+Permission = Literal[
+    "findings.read",
+    "alerts.decide",
+    "robots.command",
+    "orders.write",
+    "watchlist.read",
+    "watchlist.write",
+    "statistics.read",
+    "quarantine.read",
+    "audit.read",
+    "accounts.write",
+    "robots.enrol",
+    "robot.report",
+]
+
+PERMISSIONS: dict[Permission, frozenset[str]] = {
+    "findings.read": frozenset({"officer", "supervisor", "auditor", "administrator"}),
+    "alerts.decide": frozenset({"officer", "supervisor"}),
+    "robots.command": frozenset({"officer", "supervisor"}),
+    "orders.write": frozenset({"officer", "supervisor"}),
+    "watchlist.read": frozenset({"supervisor", "auditor"}),
+    "watchlist.write": frozenset({"supervisor"}),
+    "statistics.read": frozenset({"officer", "supervisor", "auditor", "administrator"}),
+    "quarantine.read": frozenset({"supervisor", "auditor", "administrator"}),
+    "audit.read": frozenset({"auditor", "supervisor"}),
+    "accounts.write": frozenset({"administrator"}),
+    "robots.enrol": frozenset({"administrator"}),
+    "robot.report": frozenset({"robot"}),
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request."""
+
+    kind: Literal["officer", "service", "robot"]
+    name: str
+    role: str
+    csrf: str = ""
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"{self.kind}:{self.name}"
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the role has a permission."""
+        return self.role in PERMISSIONS[permission]

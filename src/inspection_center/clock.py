@@ -1,0 +1,25 @@
+"""Wall-clock times as the tables hold them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def now() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+def text(moment: datetime) -> str:
+    """RFC 3339 with microseconds and Z: orders like time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def now_text(after: timedelta = timedelta()) -> str:
+    """The present, or what lies `after` it, as text."""
+    return text(now() + after)
+
+
+def parse(moment: str) -> datetime:
+    """A stored time."""
+    return datetime.fromisoformat(moment)

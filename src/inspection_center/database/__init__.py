@@ -1,0 +1,1 @@
+"""Tables, the one writer, and how rows get in and out."""

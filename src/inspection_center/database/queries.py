@@ -1,0 +1,59 @@
+"""What pages and the interface read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from inspection_center.database import schema
+from inspection_center.database.engine import row_dict
+
+
+def detections(
+    engine: Engine, limit: int, *, robot: str = "", kind: str = "", minimum_severity: int = 0
+) -> list[dict[str, Any]]:
+    """The newest detections first."""
+    table = schema.detection
+    query = select(table).order_by(table.c.received.desc(), table.c.uuid).limit(limit)
+    if robot:
+        query = query.where(table.c.robot == robot)
+    if kind:
+        query = query.where(table.c.kind == kind)
+    if minimum_severity:
+        query = query.where(table.c.severity >= minimum_severity)
+    with engine.connect() as connection:
+        return [_readable(row_dict(row)) for row in connection.execute(query)]
+
+
+def detection(connection: Connection, uuid: str) -> dict[str, Any] | None:
+    """One detection."""
+    row = connection.execute(select(schema.detection).where(schema.detection.c.uuid == uuid)).first()
+    return None if row is None else _readable(row_dict(row))
+
+
+def robots(engine: Engine) -> list[dict[str, Any]]:
+    """Every robot with its last status, by name; no secrets."""
+    table = schema.robot
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(
+                table.c.name,
+                table.c.enrolled,
+                table.c.revoked,
+                table.c.last_seen,
+                table.c.clock_offset_s,
+                table.c.status,
+            ).order_by(table.c.name)
+        )
+        found = [row_dict(row) for row in rows]
+    for robot in found:
+        robot["status"] = json.loads(robot["status"]) if robot["status"] else None
+    return found
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    for column in ("evidence", "attributes"):
+        row[column] = json.loads(row[column])
+    return row

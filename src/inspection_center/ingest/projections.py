@@ -1,0 +1,241 @@
+"""What stored events mean now: detections, incidents, alerts, faults, counts, outcomes of commands and orders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import Connection, Table, and_, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from inspection_center.clock import text
+from inspection_center.database import schema
+from inspection_center.database.bulk import insert_rows
+from inspection_center.ingest.reading import ReadEvent
+from inspection_contract.events import (
+    OPEN_INCIDENT_STATES,
+    CommandOutcome,
+    Detection,
+    Event,
+    Fault,
+    Incident,
+    OrderProgress,
+    ScreeningSummary,
+    Severity,
+)
+
+_DETECTION_COLUMNS = (
+    "uuid",
+    "robot",
+    "received",
+    "stamp",
+    "kind",
+    "severity",
+    "confidence",
+    "value",
+    "unit",
+    "standard_uncertainty",
+    "subject",
+    "x",
+    "y",
+    "rule_id",
+    "rule_version",
+    "evidence",
+    "attributes",
+)
+_ALERT_COLUMNS = ("id", "source", "robot", "kind", "severity", "grade", "opened", "state", "reason", "version")
+ROBOT_MAY_SET = ("open", "claimed")
+"""Alert states in which news from the robot still counts; a decision of an officer stays."""
+
+
+def project(connection: Connection, robot: str, events: Sequence[ReadEvent], received: str) -> None:
+    """Bring the projections up to date with freshly stored events, in their order."""
+    detections = [event.body for event in events if isinstance(event.body, Detection)]
+    if detections:
+        _store_detections(connection, robot, detections, received)
+    for event in events:
+        handler = _HANDLERS.get(type(event.body)) if event.body is not None else None
+        if handler is not None:
+            handler(connection, robot, event.body, received)
+
+
+def _store_detections(connection: Connection, robot: str, detections: Sequence[Detection], received: str) -> None:
+    insert_rows(
+        connection,
+        schema.detection,
+        _DETECTION_COLUMNS,
+        [_detection_row(robot, body, received) for body in detections],
+        ignore=True,
+    )
+    alarms = [body for body in detections if body.severity >= Severity.ALARM]
+    insert_rows(
+        connection,
+        schema.alert,
+        _ALERT_COLUMNS,
+        [
+            (str(body.uuid), "detection", robot, body.kind, int(body.severity), "", received, "open", "", 1)
+            for body in alarms
+        ],
+        ignore=True,
+    )
+
+
+def _detection_row(robot: str, body: Detection, received: str) -> tuple[Any, ...]:
+    return (
+        str(body.uuid),
+        robot,
+        received,
+        text(body.stamp),
+        body.kind,
+        int(body.severity),
+        body.confidence,
+        body.value,
+        body.unit,
+        body.standard_uncertainty,
+        body.subject,
+        body.pose.position.x if body.pose else None,
+        body.pose.position.y if body.pose else None,
+        body.rule_id,
+        body.rule_version,
+        to_json(body.evidence).decode() if body.evidence else "[]",
+        to_json(body.attributes).decode(),
+    )
+
+
+def _store_incident(connection: Connection, robot: str, body: Incident, received: str) -> None:
+    identity = str(body.uuid)
+    values = {
+        "robot": robot,
+        "stamp": text(body.stamp),
+        "received": received,
+        "state": body.state,
+        "kind": body.kind,
+        "grade": body.grade,
+        "subject": body.subject,
+        "confidence": body.confidence,
+        "x": body.pose.position.x if body.pose else None,
+        "y": body.pose.position.y if body.pose else None,
+        "expires": text(body.expires) if body.expires else None,
+        "summary_key": body.summary_key,
+        "detections": json.dumps([str(uuid) for uuid in body.detections]),
+        "history": to_json(body.history).decode(),
+        "attributes": to_json(body.attributes).decode(),
+    }
+    owner = connection.execute(select(schema.incident.c.robot).where(schema.incident.c.uuid == identity)).scalar()
+    if owner is None:
+        connection.execute(insert(schema.incident).values(uuid=identity, opened=received, **values))
+    elif owner == robot:
+        connection.execute(update(schema.incident).where(schema.incident.c.uuid == identity).values(**values))
+    else:
+        return  # Another robot's incident: kept in the log, changes nothing.
+    _store_incident_alert(connection, robot, body, received)
+
+
+def _store_incident_alert(connection: Connection, robot: str, body: Incident, received: str) -> None:
+    alert = schema.alert
+    identity = str(body.uuid)
+    opened = body.state in OPEN_INCIDENT_STATES
+    state = connection.execute(select(alert.c.state).where(alert.c.id == identity)).scalar()
+    if state is None and opened:
+        severity = connection.execute(
+            select(alert.c.severity)
+            .where(alert.c.id.in_([str(uuid) for uuid in body.detections]))
+            .order_by(alert.c.severity.desc())
+            .limit(1)
+        ).scalar()
+        connection.execute(
+            insert(alert).values(
+                id=identity,
+                source="incident",
+                robot=robot,
+                kind=body.kind,
+                severity=severity or int(Severity.ALARM),
+                grade=body.grade,
+                opened=received,
+                state="open",
+                incident=identity,
+                reason="",
+                version=1,
+            )
+        )
+    elif state in ROBOT_MAY_SET:
+        connection.execute(
+            update(alert)
+            .where(alert.c.id == identity)
+            .values(grade=body.grade, kind=body.kind, version=alert.c.version + 1)
+            if opened
+            else update(alert)
+            .where(alert.c.id == identity)
+            .values(state="closed", decided=received, decided_by=f"robot:{robot}", version=alert.c.version + 1)
+        )
+    if body.detections:
+        connection.execute(
+            update(alert)
+            .where(
+                and_(
+                    alert.c.id.in_([str(uuid) for uuid in body.detections]),
+                    alert.c.robot == robot,
+                    alert.c.state == "open",
+                )
+            )
+            .values(state="merged", incident=identity, version=alert.c.version + 1)
+        )
+
+
+def _store_fault(connection: Connection, robot: str, body: Fault, _received: str) -> None:
+    values = {"severity": body.severity, "text": body.text, "active": body.active, "stamp": text(body.stamp)}
+    key = {"robot": robot, "code": body.code, "source": body.source}
+    connection.execute(
+        _insert(connection, schema.fault)
+        .values(**key, **values)
+        .on_conflict_do_update(index_elements=list(key), set_=values)
+    )
+
+
+def _store_screenings(connection: Connection, robot: str, body: ScreeningSummary, _received: str) -> None:
+    counts = {"people": body.people, "ok": body.ok, "indeterminate": body.indeterminate, "alarms": body.alarms}
+    table = schema.screening_count
+    connection.execute(
+        _insert(connection, table)
+        .values(robot=robot, hour=text(body.end)[:13], **counts)
+        .on_conflict_do_update(
+            index_elements=["robot", "hour"], set_={name: table.c[name] + value for name, value in counts.items()}
+        )
+    )
+
+
+def _store_outcome(connection: Connection, robot: str, body: CommandOutcome, received: str) -> None:
+    connection.execute(
+        update(schema.command)
+        .where(and_(schema.command.c.id == str(body.command_id), schema.command.c.robot == robot))
+        .values(state=body.state, state_time=received, reason=body.reason)
+    )
+
+
+def _store_progress(connection: Connection, robot: str, body: OrderProgress, _received: str) -> None:
+    order = schema.order
+    connection.execute(
+        update(order)
+        .where(and_(order.c.id == body.order_id, order.c.robot == robot, order.c.revision == body.revision))
+        .values(state=body.state, reason=body.reason, steps=to_json(body.steps).decode())
+        if body.steps
+        else update(order)
+        .where(and_(order.c.id == body.order_id, order.c.robot == robot, order.c.revision == body.revision))
+        .values(state=body.state, reason=body.reason)
+    )
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return postgresql_insert(table) if connection.dialect.name == "postgresql" else sqlite_insert(table)
+
+
+_HANDLERS: dict[type[Event], Callable[[Connection, str, Any, str], None]] = {
+    Incident: _store_incident,
+    Fault: _store_fault,
+    ScreeningSummary: _store_screenings,
+    CommandOutcome: _store_outcome,
+    OrderProgress: _store_progress,
+}

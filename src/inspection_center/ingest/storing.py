@@ -1,0 +1,116 @@
+"""A batch into the database: exactly once and in order by the outbox's sequence, all or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from inspection_center.clock import text
+from inspection_center.database import schema
+from inspection_center.database.bulk import insert_rows
+from inspection_center.database.writer import Transaction
+from inspection_center.ingest.projections import project
+from inspection_center.ingest.reading import Batch
+from inspection_contract.receipts import IngestReceipt, QuarantinedEvent
+
+
+class SequenceGapError(Exception):
+    """Events are missing before this batch; the robot shall go on from `expected`."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        super().__init__(f"expected sequence {expected}")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The circumstances of a batch."""
+
+    received: datetime
+    clock_offset_s: float
+    outbox_first: int
+    """Lowest sequence the robot's outbox still holds: what lies before it and is not here is lost and said so."""
+
+
+_EVENT_COLUMNS = ("outbox", "sequence", "robot", "id", "type", "time", "received", "data")
+
+
+def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> IngestReceipt:
+    """Store what is new of a batch.
+
+    Raises:
+        SequenceGapError: the batch begins after what is expected and the robot still holds what lies between.
+    """
+    connection = transaction.connection
+    last = connection.execute(select(schema.outbox.c.last_sequence).where(schema.outbox.c.id == batch.outbox)).scalar()
+    if last is None:
+        connection.execute(insert(schema.outbox).values(id=batch.outbox, robot=batch.robot, last_sequence=0, missing=0))
+        last = 0
+    missing = 0
+    if batch.first > last + 1:
+        if arrival.outbox_first <= last + 1:
+            raise SequenceGapError(last + 1)
+        missing = batch.first - last - 1
+    fresh = [event for event in batch.events if event.envelope.number > last]
+    acknowledged = max(last, batch.events[-1].envelope.number)
+    received = text(arrival.received)
+    good = [event for event in fresh if event.body is not None]
+    bad = [event for event in fresh if event.body is None]
+    if good:
+        insert_rows(
+            connection,
+            schema.event,
+            _EVENT_COLUMNS,
+            [
+                (
+                    batch.outbox,
+                    event.envelope.number,
+                    batch.robot,
+                    str(event.envelope.id),
+                    event.envelope.type,
+                    text(event.envelope.time),
+                    received,
+                    event.data,
+                )
+                for event in good
+            ],
+        )
+        project(connection, batch.robot, good, received)
+    if bad:
+        connection.execute(
+            insert(schema.quarantine),
+            [
+                {
+                    "robot": batch.robot,
+                    "outbox": batch.outbox,
+                    "sequence": event.envelope.number,
+                    "received": received,
+                    "reason": event.fault[:2000],
+                    "data": event.data,
+                }
+                for event in bad
+            ],
+        )
+    if fresh:
+        connection.execute(
+            update(schema.outbox)
+            .where(schema.outbox.c.id == batch.outbox)
+            .values(last_sequence=acknowledged, missing=schema.outbox.c.missing + missing)
+        )
+    connection.execute(
+        update(schema.robot)
+        .where(schema.robot.c.name == batch.robot)
+        .values(last_seen=received, clock_offset_s=arrival.clock_offset_s)
+    )
+    return IngestReceipt(
+        acknowledged=acknowledged,
+        stored=len(good),
+        duplicates=len(batch.events) - len(fresh),
+        quarantined=tuple(
+            QuarantinedEvent(sequence=event.envelope.number, id=event.envelope.id, reason=event.fault[:2000])
+            for event in bad
+        ),
+        clock_offset_s=arrival.clock_offset_s,
+    )

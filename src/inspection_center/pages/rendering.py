@@ -1,0 +1,110 @@
+"""Pages from templates and catalogues: language, numbers with unit and uncertainty, times."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from inspection_center.auth.permissions import Principal
+from inspection_center.service import center_of
+from inspection_contract.resources import share
+
+LANGUAGES = ("zh", "en")
+LANGUAGE_COOKIE = "inspection_language"
+_FOLDER = Path(__file__).resolve().parents[1]
+SEVERITIES = ("info", "notice", "warning", "alarm", "emergency")
+# UCUM codes as people read them.
+_UNITS = {"Cel": "°C", "K": "K", "1": "", "{counts}/s": "s⁻¹", "uSv/h": "µSv/h", "m": "m", "%": "%"}
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Texts of the console by dotted key."""
+    path = share() / "config" / "text" / language / "console.yaml"
+    return dict(_flatten("", yaml.safe_load(path.read_text(encoding="utf-8"))))
+
+
+def _flatten(prefix: str, node: Mapping[str, Any]) -> list[tuple[str, str]]:
+    items: list[tuple[str, str]] = []
+    for key, value in node.items():
+        if isinstance(value, dict):
+            items.extend(_flatten(f"{prefix}{key}.", value))
+        else:
+            items.append((f"{prefix}{key}", str(value)))
+    return items
+
+
+class Words:
+    """Looks texts up: a missing key is a fault of the program, a kind nobody named is shown as it is."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._texts = catalogue(language)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of a key with its values filled in."""
+        return self._texts[key].format(**values)
+
+    def name(self, group: str, value: str) -> str:
+        """The name of a value (`kind.thermal.fever`), or the value itself."""
+        return self._texts.get(f"{group}.{value}", value)
+
+
+def language_of(request: Request) -> str:
+    """The language a browser wants: its choice, else what it accepts, else the installation's."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        code = part.split(";")[0].strip().lower()[:2]
+        if code in LANGUAGES:
+            return code
+    return center_of(request).settings.language
+
+
+def reading(value: float | None, uncertainty: float | None, unit: str) -> str:
+    """A value with its standard uncertainty, rounded to two digits of it: 38.40 ± 0.21 °C."""
+    if value is None:
+        return "—"
+    suffix = f" {_UNITS.get(unit, unit)}".rstrip()
+    if uncertainty is None or uncertainty <= 0:
+        return f"{value:.4g}{suffix}"
+    decimals = max(0, min(6, 1 - math.floor(math.log10(uncertainty))))
+    return f"{value:.{decimals}f} ± {uncertainty:.{decimals}f}{suffix}"
+
+
+@cache
+def environment() -> Environment:
+    """The template environment: everything escaped, undefined names are faults."""
+    made = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(reading=reading, severities=SEVERITIES)
+    made.filters["from_json"] = json.loads
+    return made
+
+
+def render(template: str, language: str, **values: Any) -> str:
+    """A template as text, in a language."""
+    return environment().get_template(template).render(t=Words(language), language=language, **values)
+
+
+def page(
+    request: Request, template: str, principal: Principal | None, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A whole page."""
+    text = render(template, language_of(request), principal=principal, path=request.url.path, **values)
+    return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,141 @@
+"""Signing in and out, and choosing the language."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from inspection_center.auth import accounts
+from inspection_center.auth.identity import SESSION_COOKIE, principal
+from inspection_center.auth.permissions import Principal
+from inspection_center.database.writer import StorageError
+from inspection_center.pages.rendering import LANGUAGE_COOKIE, LANGUAGES, page
+from inspection_center.service import center_of, unavailable
+
+router = APIRouter(include_in_schema=False)
+_ATTEMPTS = 10
+_WINDOW_S = 60.0
+_REMEMBERED = 10_000
+
+
+class RateLimit:
+    """At most so many attempts a minute from one address (token bucket); remembers a bounded number of addresses."""
+
+    def __init__(self, attempts: int = _ATTEMPTS, window_s: float = _WINDOW_S) -> None:
+        self._attempts = attempts
+        self._rate = attempts / window_s
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, address: str, now_s: float) -> bool:
+        """Count an attempt; False when it is one too many."""
+        tokens, last = self._buckets.pop(address, (float(self._attempts), now_s))
+        tokens = min(float(self._attempts), tokens + (now_s - last) * self._rate)
+        allowed = tokens >= 1.0
+        self._buckets[address] = (tokens - 1.0 if allowed else tokens, now_s)
+        while len(self._buckets) > _REMEMBERED:
+            self._buckets.popitem(last=False)
+        return allowed
+
+
+def limit_of(request: Request) -> None:
+    """Refuse who tries too often.
+
+    Raises:
+        HTTPException: 429.
+    """
+    limit: RateLimit = request.app.state.sign_in_limit
+    address = request.client.host if request.client else ""
+    if not limit.allows(address, time.monotonic()):
+        raise HTTPException(429, "too many attempts; wait a minute", headers={"Retry-After": "60"})
+
+
+@router.get("/login")
+def sign_in_page(request: Request) -> HTMLResponse:
+    """The form."""
+    return page(request, "sign_in.html", None, failed=False)
+
+
+@router.post("/login", dependencies=[Depends(limit_of)])
+async def sign_in(
+    request: Request,
+    name: Annotated[str, Form(max_length=64)],
+    password: Annotated[str, Form(max_length=1000)],
+) -> Response:
+    """Check the password and begin a session."""
+    _same_origin(request)
+    center = center_of(request)
+    life = timedelta(hours=center.settings.session_hours)
+    holds = await run_in_threadpool(accounts.check_password, center.engine, name, password)
+    try:
+        if not holds:
+            await center.write(lambda transaction: accounts.failed(transaction, name))
+            return page(request, "sign_in.html", None, 403, failed=True)
+        session = await center.write(lambda transaction: accounts.signed_in(transaction, name, life))
+    except StorageError as error:
+        raise unavailable(error) from error
+    return _with_session(request, session.token, life)
+
+
+@router.get("/login/link/{token}", dependencies=[Depends(limit_of)])
+async def sign_in_by_link(request: Request, token: str) -> Response:
+    """Begin a session with a one-time link."""
+    center = center_of(request)
+    life = timedelta(hours=center.settings.session_hours)
+    try:
+        session = await center.write(lambda transaction: accounts.use_link(transaction, token, life))
+    except StorageError as error:
+        raise unavailable(error) from error
+    if session is None:
+        return page(request, "sign_in.html", None, 403, failed=True)
+    return _with_session(request, session.token, life)
+
+
+@router.post("/logout")
+async def sign_out(request: Request, found: Annotated[Principal, Depends(principal)]) -> Response:
+    """End the session."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    try:
+        await center_of(request).write(lambda transaction: accounts.signed_out(transaction, token, found.actor))
+    except StorageError as error:
+        raise unavailable(error) from error
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(SESSION_COOKIE)
+    return answer
+
+
+@router.get("/language/{code}")
+def choose_language(request: Request, code: str) -> Response:
+    """Remember a language and go back to the page it was chosen on."""
+    if code not in LANGUAGES:
+        raise HTTPException(404, "no such language")
+    # Only the path of where the browser came from: never to another site.
+    back = urlsplit(request.headers.get("referer", "")).path
+    answer = RedirectResponse(back if back.startswith("/") and not back.startswith("//") else "/", 303)
+    answer.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, samesite="lax", httponly=True)
+    return answer
+
+
+def _same_origin(request: Request) -> None:
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "the form comes from another site")
+
+
+def _with_session(request: Request, token: str, life: timedelta) -> Response:
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(life.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer

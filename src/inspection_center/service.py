@@ -1,0 +1,103 @@
+"""Everything one running center holds: settings, database, evidence, keys, the tail of its log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import HTTPException, Request
+from sqlalchemy import Engine, insert, select, update
+
+from inspection_center.auth.secrets import load_signing_key
+from inspection_center.blobs import BlobStore, FileBlobStore
+from inspection_center.clock import now_text
+from inspection_center.database import schema
+from inspection_center.database.engine import open_engine, prepare
+from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.settings import Settings
+from inspection_center.tail import Tail
+from inspection_contract.errors import InputError
+from inspection_contract.signatures import SigningKey
+
+T = TypeVar("T")
+DATABASE_FILE = "center.db"
+KEY_FILE = "signing.key"
+
+
+class Center:
+    """The parts of a center over one state folder.
+
+    Raises:
+        InputError: the state folder, database or key cannot be used.
+    """
+
+    def __init__(self, state: Path, settings: Settings) -> None:
+        self.state = state
+        self.settings = settings
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(state, f"cannot be the state folder: {error.strerror}") from error
+        self.engine = open_database(state, settings)
+        self.key: SigningKey = load_signing_key(state / KEY_FILE)
+        self.blobs: BlobStore = FileBlobStore(state / "evidence")
+        self.writer = Writer(self.engine)
+        self.tail = Tail(self.engine)
+
+    async def write(self, job: Callable[[Transaction], T]) -> T:
+        """Run a job on the writer and wait for its commit.
+
+        Raises:
+            StorageError: the database cannot take it now.
+        """
+        return await asyncio.wrap_future(self.writer.submit(job))
+
+    def close(self) -> None:
+        """Finish what is queued and let the database go."""
+        self.writer.close()
+        self.engine.dispose()
+
+    async def check(self) -> None:
+        """Really write to the database and to the evidence store.
+
+        Raises:
+            StorageError: one of them does not take writes.
+        """
+        await self.write(_write_probe)
+        await asyncio.to_thread(self.blobs.check)
+
+
+def open_database(state: Path, settings: Settings) -> Engine:
+    """The database of a center, with its tables."""
+    url = settings.database_url or f"sqlite:///{state / DATABASE_FILE}"
+    engine = open_engine(url)
+    prepare(engine, settings.database_url.split("@")[-1] or state / DATABASE_FILE)
+    return engine
+
+
+def center_of(request: Request) -> Center:
+    """The center that serves a request."""
+    center = request.app.state.center
+    assert isinstance(center, Center)
+    return center
+
+
+def unavailable(error: StorageError) -> HTTPException:
+    """How a storage fault is told: try again, nothing was stored."""
+    return HTTPException(503, f"storage: {error}", headers={"Retry-After": "1"})
+
+
+def _write_probe(transaction: Transaction) -> None:
+    values: dict[str, Any] = {"value": now_text()}
+    setting = schema.setting
+    changed = transaction.connection.execute(update(setting).where(setting.c.name == "readiness").values(**values))
+    if changed.rowcount == 0:
+        transaction.connection.execute(insert(setting).values(name="readiness", **values))
+
+
+def read_setting(engine: Engine, name: str) -> str | None:
+    """A single value."""
+    with engine.connect() as connection:
+        return connection.execute(select(schema.setting.c.value).where(schema.setting.c.name == name)).scalar()

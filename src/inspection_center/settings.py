@@ -1,0 +1,83 @@
+"""The center's settings: one YAML file, everything with a default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inspection_contract.envelope import MAXIMUM_BATCH_BYTES, MAXIMUM_EVIDENCE_BYTES, first_fault
+from inspection_contract.errors import InputError
+
+
+class S3Settings(BaseModel):
+    """An S3-compatible evidence store; credentials come from the environment (AWS_ACCESS_KEY_ID, …)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str
+    endpoint_url: str = ""
+    prefix: str = "evidence/"
+
+
+class RetentionSettings(BaseModel):
+    """How long things are kept [days]; 0: for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    routine_evidence_days: Annotated[float, Field(ge=0)] = 30
+    incident_evidence_days: Annotated[float, Field(ge=0)] = 365
+    personal_evidence_days: Annotated[float, Field(ge=0)] = 7
+    events_days: Annotated[float, Field(ge=0)] = 730
+
+
+class Settings(BaseModel):
+    """All settings of one installation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = ""
+    """SQLAlchemy address; empty: SQLite in the state folder."""
+    s3: S3Settings | None = None
+    """Empty: evidence as files in the state folder."""
+    nats_url: str = ""
+    """Fan-out between several instances; empty: this is the only one."""
+    public_url: str = ""
+    """How browsers and robots reach the center; empty: the address it listens on."""
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 10
+    maximum_batch_bytes: Annotated[int, Field(gt=0, le=2**28)] = MAXIMUM_BATCH_BYTES
+    maximum_evidence_bytes: Annotated[int, Field(gt=0, le=2**32)] = MAXIMUM_EVIDENCE_BYTES
+    clock_tolerance_s: Annotated[float, Field(gt=0)] = 5.0
+    """A robot whose clock is further off is marked."""
+    silent_after_s: Annotated[float, Field(gt=0)] = 15.0
+    """A robot not heard of for this long is silent."""
+    alert_due_s: Annotated[float, Field(gt=0)] = 120.0
+    """An alert that nobody has decided after this long is late."""
+    order_due_minutes: Annotated[float, Field(gt=0)] = 60
+    language: Literal["zh", "en"] = "en"
+    """Of a browser that asks for neither."""
+    floor_plan: str = ""
+    """Folder with `plan.png` and `plan.yaml` (ROS map_server's form); empty: a plain grid."""
+    retention: RetentionSettings = RetentionSettings()
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read a settings file; defaults without one.
+
+    Raises:
+        InputError: the file is missing, no YAML, or has a setting that does not exist or does not fit.
+    """
+    if path is None:
+        return Settings()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"no YAML: {error}") from error
+    try:
+        return Settings.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        raise InputError(path, first_fault(error)) from error
