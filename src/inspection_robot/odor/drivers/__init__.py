@@ -1,0 +1,1 @@
+"""Gas sensor boards behind one interface."""
