@@ -1,0 +1,1 @@
+"""Physical fields of the world: radiation and smell. Pure, no ROS."""

@@ -1,0 +1,1 @@
+"""What the simulated robot senses: pure functions and small state holders, no ROS."""

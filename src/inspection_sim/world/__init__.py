@@ -1,0 +1,1 @@
+"""The world: SDF file → typed models → MuJoCo scene, occupancy map and solids."""
