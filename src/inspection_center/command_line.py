@@ -69,8 +69,13 @@ def main(argv: list[str] | None = None) -> int:
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="port; 0: any free one (default 8080)")
-    parser.add_argument("--demo", metavar="FILE", type=Path, default=None,
-                        help="loopback only: write an officer's link, a reader's token and robots' codes to FILE (mode 0600)")  # fmt: skip
+    parser.add_argument(
+        "--demo",
+        metavar="FILE",
+        type=Path,
+        default=None,
+        help="loopback only: write an officer's link, a reader's token and robots' codes to FILE",
+    )
     parser.add_argument("--demo-robot", metavar="NAME", action="append", default=None, help="robots to enrol (robot_1)")
     parser.add_argument("--certificate", type=Path, default=None, help="TLS certificate chain (PEM)")
     parser.add_argument("--private-key", type=Path, default=None, help="its key (PEM)")
