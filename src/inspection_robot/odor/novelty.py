@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.str_]
 
 _SHRINKAGE = 0.3
-_CALIBRATION_WEIGHT = 20.0
+_CALIBRATION_WEIGHT = 100.0
 _NAMED_UNKNOWNS = 0.02  # share of the left-out class that may stay below the threshold
 _MAXIMUM_EXEMPLARS = 2000  # training sniffs kept for distances; more add nothing but time
 
@@ -62,7 +62,8 @@ def score(model: NoveltyModel, features: Floats) -> Floats:
     everything = _distances(projected, np.vstack([model.aligned, model.exemplars]))
     rank = min(2, everything.shape[1] - 1)
     third: Floats = np.partition(everything, rank, axis=1)[:, rank]
-    return nearest + third
+    result: Floats = nearest + third
+    return result
 
 
 def _fit_geometry(features: Floats, labels: Labels, shot_features: Floats, shot_labels: Labels) -> NoveltyModel:
