@@ -1,7 +1,8 @@
 """Without a heated reference: the camera's offset from the people who pass, robustly.
 
 Most people have no fever, so the median of many is known better than the camera. It never starts from the first
-person, as one commercial product does: until enough people were seen there is no reading, and it says that it is in use.
+person, as one commercial product does: until enough people were seen there is no reading, and readings say that it is
+in use.
 """
 
 from __future__ import annotations

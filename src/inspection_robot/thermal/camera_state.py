@@ -14,7 +14,8 @@ FFC_BLIND_S = 3.0
 reference decides when it has settled."""
 
 FROZEN_AFTER_S = 1.0
-"""Leptons repeat each picture up to three times (27 Hz on the wire, 9 Hz of pictures): only a longer repetition is a fault."""
+"""Leptons repeat each picture up to three times (27 Hz on the wire, 9 Hz of pictures): only a longer repetition is a
+fault."""
 
 STEP_C = 0.35
 """All of a picture moving together by this between two frames is a correction that the camera did not announce [K]."""

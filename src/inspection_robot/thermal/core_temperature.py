@@ -1,12 +1,12 @@
-"""From the temperature of the face to the temperature of the body (oral equivalent): a monotone offset, never a pull to normal.
+"""From the temperature of the face to that of the body (oral equivalent): a monotone offset, never a pull to normal.
 
 The site statistic is the mean of three maxima: right inner canthus, left inner canthus, whole face without the mouth.
-Averaging three spots halves the noise of any one of them; measured on the FDA/PhysioNet table (1,020 people, single shot)
-it separates fever better (AUC 0.970) than canthi (0.961) or face maximum (0.960) alone.
+Averaging spots lowers the noise of any one of them; measured on the FDA/PhysioNet table (1,020 people, single shot) it
+separates fever better (AUC 0.970) than canthi (0.961) or face maximum (0.960) alone.
 
 The offset is constant but for the air: the canthus rises 0.154 °C per °C of air within a person (St Olaf study) and
-0.05–0.09 between people in the FDA table. The gain is one. Regressors that minimise the mean error shrink fevers towards
-normal and lose up to 17 points of sensitivity.
+0.05–0.09 between people in the FDA table. The gain is one. Regressors that minimise the mean error shrink fevers
+towards normal and lose up to 17 points of sensitivity.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class CoreMapping:
     face_only_offset_c: float = -0.18
     face_only_residual_c: float = 0.37
 
-    def core(self, site_celsius: NDArray[np.float64] | float, ambient_celsius: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def core(
+        self, site_celsius: NDArray[np.float64] | float, ambient_celsius: NDArray[np.float64] | float
+    ) -> NDArray[np.float64]:
         """Core temperature from the three-site statistic [°C], elementwise; unknown ambient (NaN) counts as 24 °C."""
         ambient = np.asarray(ambient_celsius, np.float64)
         deviation = np.where(np.isfinite(ambient), np.clip(ambient, 10.0, 35.0) - self.ambient_at_c, 0.0)

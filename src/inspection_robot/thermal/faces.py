@@ -63,7 +63,7 @@ def grey_from_celsius(celsius: NDArray[np.float32]) -> NDArray[np.float32]:
     sample = celsius[:: max(celsius.shape[0] // 120, 1), :: max(celsius.shape[1] // 160, 1)]
     low, high = np.percentile(sample, (1.0, 99.7))
     high = max(min(float(high), _HOTTEST_SCALE_C), float(low) + _SMALLEST_SPAN_C)
-    return np.clip((celsius - np.float32(low)) * np.float32(1.0 / (high - float(low))), 0.0, 1.0)
+    return np.asarray(np.clip((celsius - np.float32(low)) * np.float32(1.0 / (high - float(low))), 0.0, 1.0))
 
 
 def grey_from_picture(picture: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def grey_from_picture(picture: NDArray[np.generic]) -> NDArray[np.float32]:
         picture = picture[..., 0] if picture.shape[2] == 1 else cv2.cvtColor(picture[..., :3], cv2.COLOR_BGR2GRAY)
     grey = picture.astype(np.float32)
     low, high = np.percentile(grey, (0.5, 99.8))
-    return np.clip((grey - np.float32(low)) / np.float32(max(float(high - low), 1e-3)), 0.0, 1.0)
+    return np.asarray(np.clip((grey - np.float32(low)) / np.float32(max(float(high - low), 1e-3)), 0.0, 1.0))
 
 
 class FaceDetector:
@@ -134,13 +134,9 @@ class FaceDetector:
             right, lower = min(x + width / 2, float(shape[1])), min(y + height / 2, float(shape[0]))
             if right - left < 1 or lower - upper < 1:
                 continue
-            found.append(
-                Face(
-                    x=left, y=upper, width=right - left, height=lower - upper, score=score,
-                    points=place + np.array(rest[:6], np.float32).reshape(3, 2) * np.float32(size),
-                    roll=math.atan2(rest[7], rest[6]), frontal=rest[8], glasses=rest[9], covered=rest[10],
-                )  # fmt: skip
-            )
+            points = place + np.array(rest[:6], np.float32).reshape(3, 2) * np.float32(size)
+            roll, attributes = math.atan2(rest[7], rest[6]), rest[8:11]
+            found.append(Face(left, upper, right - left, lower - upper, score, points, roll, *attributes))
         return found
 
 

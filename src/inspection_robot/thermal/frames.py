@@ -47,7 +47,7 @@ def centikelvin_from_celsius(celsius: NDArray[np.floating]) -> NDArray[np.uint16
 
 def size_fault(width: int, height: int) -> str | None:
     """Say what is wrong with a picture's size, or None."""
-    if not (SMALLEST_SIDE <= min(width, height) and max(width, height) <= LARGEST_SIDE):
+    if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
         return f"picture of {width} × {height} pixels; sides must be {SMALLEST_SIDE} to {LARGEST_SIDE}"
     return None
 

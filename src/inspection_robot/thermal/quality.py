@@ -10,8 +10,8 @@ from inspection_robot.thermal.site import SiteReading
 from inspection_robot.thermal.size_of_source import SMALLEST_WIDTH_PX
 
 REASONS = (
-    "frozen", "ffc", "reference_lost", "settling", "saturated", "too_far", "few_pixels", "occluded", "turned_away", "glasses",
-    "blurred", "unstable",
+    "frozen", "ffc", "reference_lost", "settling", "saturated", "too_far", "few_pixels", "occluded", "turned_away",
+    "glasses", "blurred", "unstable",
 )  # fmt: skip
 """All reasons, the gravest first: of several that hold, a person is told the first."""
 
@@ -46,14 +46,19 @@ class QualitySettings:
 
 
 def living(site: SiteReading, offset_c: float, settings: QualitySettings) -> bool:
-    """Whether a detection has the temperature of living skin, given the camera's offset (0 when unknown, with a wide margin)."""
+    """Whether a detection has the temperature of living skin, given the camera's offset (NaN: unknown, wide margin)."""
     margin = 0.0 if math.isfinite(offset_c) else 6.0
     face = site.face + (offset_c if math.isfinite(offset_c) else 0.0)
     return settings.coldest_c - margin <= face <= settings.hottest_c + margin and site.face - site.surroundings > 1.0
 
 
 def reason_against(
-    face: Face, site: SiteReading, speed: float, picture_size: tuple[int, int], highest_celsius: float, settings: QualitySettings
+    face: Face,
+    site: SiteReading,
+    speed: float,
+    picture_size: tuple[int, int],
+    highest_celsius: float,
+    settings: QualitySettings,
 ) -> str | None:
     """Say why this face cannot be read in this frame, or None.
 
@@ -73,7 +78,12 @@ def reason_against(
     if face.across < settings.smallest_px:
         return "few_pixels"
     margin = 0.03 * face.across
-    if face.x <= margin or face.y <= margin or face.x + face.width >= width - margin or face.y + face.height >= height - margin:
+    if (
+        face.x <= margin
+        or face.y <= margin
+        or face.x + face.width >= width - margin
+        or face.y + face.height >= height - margin
+    ):
         return "occluded"
     if face.frontal < settings.frontal:
         return "turned_away"

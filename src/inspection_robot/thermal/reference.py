@@ -101,7 +101,9 @@ def find_disc(celsius: NDArray[np.float32], settings: ReferenceSettings) -> Disc
     level_low = max(settings.celsius - settings.camera_error_c, float(np.median(small)) + settings.contrast_c)
     level_high = min(settings.celsius + settings.camera_error_c, float(small.max()))
     for level in np.arange(level_low, level_high, max(settings.contrast_c * 0.6, 0.5)):
-        count, labels, facts, centres = cv2.connectedComponentsWithStats((small > level).astype(np.uint8), connectivity=4)
+        count, labels, facts, centres = cv2.connectedComponentsWithStats(
+            (small > level).astype(np.uint8), connectivity=4
+        )
         for index in range(1, count):
             candidate = _judge(small, labels, facts[index], centres[index], index, (low, high), settings)
             if candidate is not None and (best is None or candidate[0] > best[0]):
@@ -123,7 +125,9 @@ def _judge(
 ) -> tuple[float, Disc] | None:
     """Score of one connected region as a disc, or None."""
     left, upper, width, height, area = (int(value) for value in facts)
-    if not (2 * radii[0] * 0.8 <= max(width, height) <= 2 * radii[1] * 1.2) or min(width, height) < 0.62 * max(width, height):
+    if not (2 * radii[0] * 0.8 <= max(width, height) <= 2 * radii[1] * 1.2) or min(width, height) < 0.62 * max(
+        width, height
+    ):
         return None
     if not 0.68 <= area / (width * height) <= 0.92:  # π/4 = 0.785 for an ellipse
         return None
@@ -134,7 +138,9 @@ def _judge(
     margin = max(int(radius), 2)
     rows = slice(max(upper - margin, 0), upper + height + margin)
     columns = slice(max(left - margin, 0), left + width + margin)
-    around = picture[rows, columns][cv2.dilate((labels[rows, columns] == index).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0]
+    around = picture[rows, columns][
+        cv2.dilate((labels[rows, columns] == index).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    ]
     if around.size < 4 or inner - float(np.percentile(around, 98)) < settings.contrast_c:
         return None
     contrast = inner - float(around.mean())
@@ -180,7 +186,11 @@ class ReferenceTracker:
         else:
             disc = self._measure(frame.celsius)
             # A reference that was moved, or a wrong one: look again when it has been away for long.
-            if disc is None and frame.time_s - self._seen_s > 2 * self.LOST_AFTER_S and frame.time_s - self._searched_s > 1.0:
+            if (
+                disc is None
+                and frame.time_s - self._seen_s > 2 * self.LOST_AFTER_S
+                and frame.time_s - self._searched_s > 1.0
+            ):
                 disc = self._search(frame)
         if disc is not None:
             self._seen_s = frame.time_s
@@ -210,7 +220,10 @@ class ReferenceTracker:
         assert self._place is not None
         place = self._place
         mean, deviation = _inner(celsius, place.x, place.y, 0.6 * place.radius)
-        if not (deviation <= self._settings.uniformity_c and abs(mean - self._settings.celsius) <= self._settings.camera_error_c):
+        if not (
+            deviation <= self._settings.uniformity_c
+            and abs(mean - self._settings.celsius) <= self._settings.camera_error_c
+        ):
             return None
         # What hides the disc hides its edge too: it is no longer warmer than its surroundings on most sides.
         angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)

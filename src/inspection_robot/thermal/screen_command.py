@@ -52,7 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--reference-celsius", type=float, default=ReferenceSettings.celsius, metavar="T",
         help="temperature of the heated reference in view (default %(default)s °C)",
     )  # fmt: skip
-    parser.add_argument("--ambient-celsius", type=float, default=math.nan, metavar="T", help="air temperature (default: from the picture)")
+    parser.add_argument(
+        "--ambient-celsius",
+        type=float,
+        default=math.nan,
+        metavar="T",
+        help="air temperature (default: from the picture)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -185,10 +191,18 @@ def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> 
         table.add_column(column, justify="right" if column in ("°C", "±") else "left")
     for outcome in result.outcomes:
         reading = outcome.reading
-        remark = "ALARM" if outcome.alarm else "second look" if reading.stage.value == "second_look" else reading.reason or ""
+        remark = (
+            "ALARM"
+            if outcome.alarm
+            else "second look"
+            if reading.stage.value == "second_look"
+            else reading.reason or ""
+        )
         numbers = (f"{reading.core_celsius:.1f}", f"{reading.uncertainty_c:.1f}") if reading.ok else ("–", "")
         table.add_row(str(outcome.track), f"{outcome.first_frame}–{outcome.last_frame}", *numbers, reading.site, remark)
     console = Console(highlight=False)
     console.print(table)
     facts = summary(result)
-    console.print(f"{facts['ok']} of {facts['people']} read; {facts['frames']} frames, {facts['ms_per_frame']:.1f} ms a frame")
+    console.print(
+        f"{facts['ok']} of {facts['people']} read; {facts['frames']} frames, {facts['ms_per_frame']:.1f} ms a frame"
+    )

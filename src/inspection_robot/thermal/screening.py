@@ -241,7 +241,9 @@ class Screener:
 
     def _reason(self, track: Track, site: SiteReading, frame: ThermalFrame, reference: ReferenceState) -> str | None:
         size = (frame.celsius.shape[0], frame.celsius.shape[1])
-        reason = reason_against(track.face, site, track.speed, size, self.settings.highest_celsius, self.settings.quality)
+        reason = reason_against(
+            track.face, site, track.speed, size, self.settings.highest_celsius, self.settings.quality
+        )
         if reason is None and reference.disc is not None and not reference.settled:
             return "settling"
         return reason
@@ -274,13 +276,21 @@ class Screener:
     # -- one person over frames --------------------------------------------------------------------------------
 
     def _reading(
-        self, person: _Person, track: Track, now_s: float, offset_uncertainty_c: float, reference_used: bool, reason: str | None
+        self,
+        person: _Person,
+        track: Track,
+        now_s: float,
+        offset_uncertainty_c: float,
+        reference_used: bool,
+        reason: str | None,
     ) -> PersonReading:
         settings = self.settings
         recent = [s for s in person.samples if now_s - s.time_s <= settings.window_s]
         canthi = [s for s in recent if s.with_canthi]
         chosen = canthi if len(canthi) >= settings.least_frames else recent
-        distance = settings.focal_px * self._width_scale * FACE_HEIGHT_M / max(max(track.face.width, track.face.height), 1.0)
+        distance = (
+            settings.focal_px * self._width_scale * FACE_HEIGHT_M / max(max(track.face.width, track.face.height), 1.0)
+        )
         if len(chosen) < settings.least_frames:
             return self._nothing(track, person, reason or "settling", reference_used, len(chosen), distance)
         core = np.array([s.core_celsius for s in chosen])
@@ -299,7 +309,8 @@ class Screener:
         value = float(np.median(core))
         stage = person.alarm.update(value, uncertainty, now_s)
         return PersonReading(
-            track=track.number, face=track.face, reason=None, site="canthi" if with_canthi else "face", core_celsius=value,
+            track=track.number, face=track.face, reason=None, site="canthi" if with_canthi else "face",
+            core_celsius=value,
             skin_celsius=float(np.median([s.skin_celsius for s in chosen])), uncertainty_c=uncertainty, stage=stage,
             reference_used=reference_used, frames=len(chosen), distance_m=distance,
         )  # fmt: skip
@@ -308,12 +319,14 @@ class Screener:
         self, track: Track, person: _Person, reason: str, reference_used: bool, frames: int, distance_m: float
     ) -> PersonReading:
         return PersonReading(
-            track.number, track.face, reason, "none", math.nan, math.nan, math.nan, person.alarm.stage, reference_used, frames,
-            distance_m,
+            track.number, track.face, reason, "none", math.nan, math.nan, math.nan, person.alarm.stage, reference_used,
+            frames, distance_m,
         )  # fmt: skip
 
     def _end(self, now_s: float) -> list[PersonOutcome]:
-        alive = {t.number for t in self._tracker.tracks if now_s - t.seen_s <= KEEP_S} if math.isfinite(now_s) else set()
+        alive = (
+            {t.number for t in self._tracker.tracks if now_s - t.seen_s <= KEEP_S} if math.isfinite(now_s) else set()
+        )
         outcomes = []
         for number in [n for n in self._persons if n not in alive]:
             person = self._persons.pop(number)

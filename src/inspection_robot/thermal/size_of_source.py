@@ -1,8 +1,8 @@
 """Size-of-source effect: a small face reads low, because the optics mix in what is around it.
 
-The loss is a fraction of the contrast between face and surroundings that grows as the face covers fewer pixels. A Lepton
-(57° over 160 px) loses 1.1 K of 12 K on a face 14 px wide and 2.1 K where it is 5.25 px wide (1.5 m and 4 m): a power law
-through both points.
+The loss is a fraction of the contrast between face and surroundings that grows as the face covers fewer pixels. A
+Lepton (57° over 160 px) loses 1.1 K of 12 K on a face 14 px wide and 2.1 K where it is 5.25 px wide (1.5 m and 4 m): a
+power law through both points.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SizeCorrection:
 
 def loss_fraction(face_width_px: float) -> float:
     """Fraction of the contrast that is lost on a face of a width [px] on the sensor's own pixels."""
-    return min(_LOSS_AT * (_WIDTH_AT / max(face_width_px, 1.0)) ** _EXPONENT, 0.5)
+    return min(_LOSS_AT * float((_WIDTH_AT / max(face_width_px, 1.0)) ** _EXPONENT), 0.5)
 
 
 def correct(site_celsius: float, surroundings_celsius: float, face_width_px: float) -> SizeCorrection:

@@ -66,7 +66,12 @@ class FaceTracker:
         self.tracks = [track for track in self.tracks if 0 <= now_s - track.seen_s <= KEEP_S]
         assigned: dict[int, Track] = {}
         if faces and self.tracks:
-            cost = np.array([[self._cost(track, f, c, now_s) for track in self.tracks] for f, c in zip(faces, temperatures, strict=True)])
+            cost = np.array(
+                [
+                    [self._cost(track, f, c, now_s) for track in self.tracks]
+                    for f, c in zip(faces, temperatures, strict=True)
+                ]
+            )
             for index, column in zip(*linear_sum_assignment(cost), strict=True):
                 if cost[index, column] < _FAR:
                     track = self.tracks[column]

@@ -20,7 +20,8 @@ from inspection_robot.thermal.sources.recording import ThermalRecording
 
 # What the library lets through when the bytes are damaged.
 _DAMAGE = (
-    OSError, EOFError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error, zlib.error, MemoryError,
+    OSError, EOFError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, struct.error,
+    zlib.error,
 )  # fmt: skip
 
 # It warns of every unknown field of a damaged file on the root of its logger; the InputError says it once.

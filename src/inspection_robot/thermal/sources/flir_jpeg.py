@@ -1,8 +1,8 @@
 """Radiometric JPEG: the FLIR file format (FFF) carried in APP1 segments.
 
-FLIR's own cameras write it, and so do those built on FLIR cores (FLIR ONE, DJI Zenmuse XT and XT2, Extech, Cat phones): raw
-16-bit counts as little-endian words or as PNG or TIFF, with the Planck constants and the conditions the user had set.
-Layout as documented by ExifTool's FLIR tag tables.
+FLIR's own cameras write it, and so do those built on FLIR cores (FLIR ONE, DJI Zenmuse XT and XT2, Extech, Cat phones):
+raw 16-bit counts as little-endian words or as PNG or TIFF, with the Planck constants and the conditions the user had
+set. Layout as documented by ExifTool's FLIR tag tables.
 """
 
 from __future__ import annotations
@@ -179,7 +179,11 @@ def _with_camera_info(raw: NDArray[np.uint16], info: bytes) -> RadiometricPictur
         return info[offset : offset + 32].split(b"\x00")[0].decode("latin-1").strip()
 
     planck = PlanckConstants(
-        r1=real(0x58), b=real(0x5C), f=real(0x60), r2=real(0x30C), o=float(struct.unpack_from(f"{order}i", info, 0x308)[0])
+        r1=real(0x58),
+        b=real(0x5C),
+        f=real(0x60),
+        r2=real(0x30C),
+        o=float(struct.unpack_from(f"{order}i", info, 0x308)[0]),
     )
     surroundings = Surroundings(
         emissivity=real(0x20),

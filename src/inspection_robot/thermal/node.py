@@ -1,0 +1,320 @@
+"""The thermal node: frames in, screenings, overlay picture and findings out. Wiring only."""
+
+from __future__ import annotations
+
+import array
+import math
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import KeyValue
+from inspection_interfaces.msg import Detection, Evidence, Screening, ScreeningArray
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+from unique_identifier_msgs.msg import UUID
+
+from inspection_contract.errors import InputError
+from inspection_robot.evidence import EvidenceError, EvidenceStore, default_folder
+from inspection_robot.model_files import find
+from inspection_robot.ros import qos
+from inspection_robot.ros.node import InspectionNode, Level, Part, run
+from inspection_robot.ros.parameters import parameter
+from inspection_robot.ros.workers import LatestWorker
+from inspection_robot.thermal.decision import DecisionSettings, Stage
+from inspection_robot.thermal.faces import MODEL_NAME, FaceDetector
+from inspection_robot.thermal.findings import Finding, FindingsMaker
+from inspection_robot.thermal.frames import (
+    ThermalFrame,
+    celsius_from_centikelvin,
+    centikelvin_fault,
+    centikelvin_from_celsius,
+)
+from inspection_robot.thermal.orientation import OrientationEstimator
+from inspection_robot.thermal.overlay import draw_evidence, draw_overlay
+from inspection_robot.thermal.reference import ReferenceSettings
+from inspection_robot.thermal.screening import FrameResult, PersonReading, Screener, ScreeningSettings
+from inspection_robot.thermal.sources.camera import Y16Camera
+from inspection_robot.thermal.sources.recording import open_recording
+
+_QUIET_AFTER_S = 3.0
+
+
+@dataclass(frozen=True)
+class ThermalParameters:
+    """Parameters of the thermal node."""
+
+    source: str = parameter(
+        "topic", "Where frames come from", choices=("topic", "camera", "recording"), read_only=True
+    )  # fmt: skip
+    device: str = parameter("/dev/video0", "V4L2 device of the camera (source camera)", read_only=True)
+    recording: str = parameter("", "File to play in real time (source recording)", read_only=True)
+    loop: bool = parameter(False, "Play the recording again and again")
+    frame_id: str = parameter("thermal_optical_frame", "Frame of the camera where the node owns it", read_only=True)
+    quarter_turns: int = parameter(
+        -1, "Clockwise quarter turns that make pictures upright; -1: found from heads", minimum=-1, maximum=3
+    )  # fmt: skip
+    reference_c: float = parameter(37.0, "Temperature of the heated reference [°C]", minimum=20.0, maximum=60.0)
+    reference_uncertainty_c: float = parameter(
+        0.1, "Standard uncertainty of the reference's temperature [K]", minimum=0.0, maximum=2.0
+    )  # fmt: skip
+    threshold_c: float = parameter(37.5, "Core temperature from which on it is fever [°C]", minimum=34.0, maximum=42.0)
+    sensitivity_shift: float = parameter(
+        0.0, "Standard uncertainties below the threshold that already count [1]", minimum=-3.0, maximum=3.0
+    )  # fmt: skip
+    hysteresis_c: float = parameter(0.3, "An alarm ends this far below the threshold [K]", minimum=0.0, maximum=2.0)
+    second_look_s: float = parameter(1.5, "Time between first look and alarm [s]", minimum=0.0, maximum=60.0)
+    face_threshold: float = parameter(0.35, "Least score of a face [1]", minimum=0.05, maximum=0.95)
+    highest_c: float = parameter(140.0, "Upper end of the camera's range [°C]", minimum=40.0, maximum=2000.0)
+    overlay_hz: float = parameter(5.0, "Overlay pictures a second", minimum=0.1, maximum=30.0)
+
+
+class ThermalNode(InspectionNode[ThermalParameters]):
+    """Screens people in thermal frames and reports fever, heat and cold."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("thermal", ThermalParameters, **kwargs)
+        self._camera: Y16Camera | None = None
+        self._playing: Iterator[ThermalFrame] | None = None
+        self._last_frame_s = -math.inf
+        self._last_overlay_s = -math.inf
+        self._frame_fault = ""
+        self._last_result: FrameResult | None = None
+        self._play_clock = (math.nan, 0.0)
+        self._last_header: Any = None
+        self._crops: dict[int, NDArray[np.uint8]] = {}
+
+    # Lifecycle.
+
+    def configure(self) -> None:
+        """Load the model, open the recording, make publishers."""
+        if self.parameters.source == "recording":
+            self._recording = open_recording(Path(self.parameters.recording))
+        self._detector = FaceDetector(find(MODEL_NAME), self.parameters.face_threshold)
+        self._evidence = EvidenceStore(default_folder())
+        self._screenings = self.create_publisher(ScreeningArray, "thermal/screenings", qos.EVENT)
+        self._overlay = self.create_publisher(Image, "thermal/overlay", qos.SENSOR)
+        self._detections = self.create_publisher(Detection, "detections", qos.ALARM)
+        self._images = None
+        if self.parameters.source == "topic":
+            self.create_subscription(Image, "thermal/image_raw", self._on_image, qos.SENSOR)
+        else:
+            self._images = self.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+
+    def activate(self) -> None:
+        """Start a fresh stream."""
+        self._restart()
+        self._worker: LatestWorker[tuple[Any, ThermalFrame | None]] = self.create_worker("screening", self._process)
+        if self.parameters.source == "camera":
+            self._loop = self.create_loop("camera", self._read_camera)
+        elif self.parameters.source == "recording":
+            self._playing = None
+            self._loop = self.create_loop("recording", self._play)
+
+    def deactivate(self) -> None:
+        """Let go of the camera."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+
+    def parameters_changed(self, _old: ThermalParameters, _new: ThermalParameters) -> None:
+        """Use new limits from the next frame on; people in view are screened anew."""
+        if self.is_active:
+            self._restart()
+
+    def diagnose(self) -> Iterable[Part]:
+        """Camera, reference and rate."""
+        quiet = time.monotonic() - self._last_frame_s > _QUIET_AFTER_S
+        source = self.parameters.source
+        if self._frame_fault:
+            yield Part("frames", Level.ERROR, self._frame_fault)
+        elif quiet and self.is_active:
+            yield Part("frames", Level.WARNING, f"no frames from {source}")
+        else:
+            yield Part("frames", Level.OK, f"frames from {source}", {"processed": self._screener.frames})
+        result = self._last_result
+        if result is None:
+            return
+        if result.fault in ("ffc", "frozen"):
+            yield Part("camera", Level.ERROR if result.fault == "frozen" else Level.OK, result.fault)
+        reference = result.reference
+        values = {"offset_c": reference.offset_c, "drift_c_per_min": reference.drift_c_per_s * 60.0}
+        if reference.usable:
+            yield Part("reference", Level.OK, "in view", values)
+        else:
+            yield Part("reference", Level.WARNING, "lost" if reference.lost else "not found or not settled", values)
+
+    # Frames in.
+
+    def _on_image(self, message: Any) -> None:
+        """Check a picture of the topic and hand it over."""
+        fault = _image_fault(message)
+        if fault is None:
+            order = ">u2" if message.is_bigendian else "<u2"
+            raw = np.frombuffer(message.data, order).reshape(message.height, message.width).astype(np.uint16)
+            fault = centikelvin_fault(raw)
+        if fault is not None:
+            self._frame_fault = fault
+            self.fault("image_unusable", fault, part="frames")
+            return
+        stamp = message.header.stamp
+        self._offer(message.header, ThermalFrame(celsius_from_centikelvin(raw), stamp.sec + stamp.nanosec * 1e-9))
+
+    def _read_camera(self) -> None:
+        """One step of the camera loop; raises when the camera is away, and is then called again after a pause."""
+        try:
+            if self._camera is None:
+                self._camera = Y16Camera(self.parameters.device)
+            frame = self._camera.read()
+        except InputError as error:
+            self._frame_fault = str(error)
+            if self._camera is not None:
+                self._camera.close()
+                self._camera = None
+            raise
+        self._publish_raw(frame)
+
+    def _play(self) -> None:
+        """One step of the playing loop: the next frame at its time."""
+        if self._playing is None:
+            self._playing = self._recording.frames()
+            self._play_clock = (math.nan, 0.0)
+        frame = next(self._playing, None)
+        if frame is None:
+            self._playing = self._recording.frames() if self.parameters.loop else iter(())
+            self._play_clock = (math.nan, 0.0)
+            self._worker.offer((None, None))
+            self._loop.wait(1.0)
+            return
+        start_frame, start_clock = self._play_clock
+        if math.isnan(start_frame):
+            start_frame, start_clock = self._play_clock = (frame.time_s, time.monotonic())
+        if not self._loop.wait(max(start_clock + frame.time_s - start_frame - time.monotonic(), 0.0)):
+            self._publish_raw(frame)
+
+    def _publish_raw(self, frame: ThermalFrame) -> None:
+        message = self._picture(centikelvin_from_celsius(frame.celsius), "mono16")
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self.parameters.frame_id
+        assert self._images is not None
+        self._images.publish(message)
+        self._offer(message.header, frame)
+
+    def _offer(self, header: Any, frame: ThermalFrame) -> None:
+        self._frame_fault = ""
+        self.clear("image_unusable")
+        self._last_frame_s = time.monotonic()
+        if self.is_active:
+            self._worker.offer((header, frame))
+
+    # Results out. Everything below runs in the worker.
+
+    def _restart(self) -> None:
+        """Begin a new stream: nobody in view, reference to be found."""
+        p = self.parameters
+        decision = DecisionSettings(p.threshold_c, p.sensitivity_shift, p.hysteresis_c, p.second_look_s)
+        settings = ScreeningSettings(
+            reference=ReferenceSettings(celsius=p.reference_c, standard_uncertainty_c=p.reference_uncertainty_c),
+            decision=decision,
+            highest_celsius=p.highest_c,
+        )
+        self._screener = Screener(settings, self._detector)
+        self._findings = FindingsMaker(decision)
+        self._orientation = OrientationEstimator(None if p.quarter_turns < 0 else p.quarter_turns)
+        self._crops.clear()
+
+    def _process(self, item: tuple[Any, ThermalFrame | None]) -> None:
+        header, frame = item
+        if frame is None:  # the recording has ended
+            for finding in self._findings.ended(self._screener.finish()):
+                self._publish_finding(self._last_header, finding)
+            self._restart()
+            return
+        self._last_header = header
+        result = self._last_result = self._screener.process(frame)
+        turns = self._orientation.update([person.face for person in result.persons])
+        for person in result.persons:
+            if person.ok:
+                self._crops[person.track] = draw_evidence(frame.celsius, person, result, turns)
+        self._screenings.publish(
+            ScreeningArray(header=header, screenings=[_screening(header, p) for p in result.persons])
+        )
+        for finding in self._findings.update(result):
+            self._publish_finding(header, finding)
+        for outcome in result.ended:
+            self._crops.pop(outcome.track, None)
+        if time.monotonic() - self._last_overlay_s >= 1.0 / self.parameters.overlay_hz:
+            self._last_overlay_s = time.monotonic()
+            message = self._picture(draw_overlay(frame.celsius, result, turns), "bgr8")
+            message.header = header
+            self._overlay.publish(message)
+
+    def _publish_finding(self, header: Any, finding: Finding) -> None:
+        """Store the evidence, then tell the finding; without it if the store fails, which is a fault of its own."""
+        reading = finding.reading
+        message = Detection(
+            header=header, uuid=UUID(uuid=np.frombuffer(uuid.uuid4().bytes, np.uint8)), kind=finding.kind,
+            severity=int(finding.severity), confidence=finding.confidence, value=reading.core_celsius,
+            unit="Cel" if reading.ok else "", standard_uncertainty=reading.uncertainty_c,
+            subject=f"thermal/{reading.track}", rule_id=finding.rule_id, rule_version=finding.rule_version,
+            attributes=[KeyValue(key=key, value=value) for key, value in finding.attributes.items()],
+        )  # fmt: skip
+        crop = self._crops.get(reading.track)
+        if crop is not None and reading.ok:
+            try:
+                message.evidence = [self._store(crop, finding.retention)]
+                self.clear("evidence_lost")
+            except EvidenceError as error:
+                self.fault("evidence_lost", str(error), part="evidence")
+        self._detections.publish(message)
+
+    def _store(self, picture: NDArray[np.uint8], retention: str) -> Any:
+        done, png = cv2.imencode(".png", picture)
+        if not done:
+            raise EvidenceError("the evidence picture cannot be encoded")
+        stored = self._evidence.put(png.tobytes(), "image/png", "crop", retention)
+        return Evidence(
+            sha256=stored.sha256, media_type=stored.media_type, size_bytes=stored.size_bytes, role=stored.role,
+            retention=stored.retention,
+        )  # fmt: skip
+
+    def _picture(self, pixels: NDArray[Any], encoding: str) -> Any:
+        message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, is_bigendian=0)
+        message.step = int(pixels[0].nbytes)
+        message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
+        return message
+
+
+def _image_fault(message: Any) -> str | None:
+    """Say what is wrong with a picture's description, or None."""
+    if message.encoding not in ("mono16", "16UC1"):
+        return f"pictures of encoding {message.encoding or 'unknown'}, not radiometric (mono16 in 0.01 K is needed)"
+    if message.step != 2 * message.width or len(message.data) != message.height * message.step:
+        return f"{len(message.data)} bytes for {message.width} × {message.height} pixels of 16 bits"
+    return None
+
+
+def _screening(header: Any, person: PersonReading) -> Any:
+    return Screening(
+        header=header, track=f"thermal/{person.track}",
+        status=Screening.STATUS_OK if person.ok else Screening.STATUS_INDETERMINATE, reason=person.reason or "",
+        site=person.site, temperature_c=person.core_celsius, skin_temperature_c=person.skin_celsius,
+        uncertainty_c=person.uncertainty_c, alarm=person.stage is Stage.ALARM,
+        second_look=person.stage is Stage.SECOND_LOOK, reference_used=person.reference_used, frames=person.frames,
+        box_x=person.face.x, box_y=person.face.y, box_width=person.face.width, box_height=person.face.height,
+        distance_m=person.distance_m,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Run the node."""
+    run(ThermalNode)
+
+
+if __name__ == "__main__":
+    main()
