@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspection_center.api import events, health, ingest
+from inspection_center.api import command_stream, events, health, ingest
 from inspection_center.database.writer import StorageError
 from inspection_center.pages import findings, sign_in
 from inspection_center.pages.rendering import page
@@ -63,6 +63,7 @@ def create_app(center: Center) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        center.doorbells.start()
         await center.tail.start()
         try:
             yield
@@ -82,7 +83,7 @@ def create_app(center: Center) -> FastAPI:
     app.state.center = center
     app.state.sign_in_limit = sign_in.RateLimit()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, events, sign_in, findings):
+    for module in (health, ingest, command_stream, events, sign_in, findings):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)

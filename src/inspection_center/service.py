@@ -13,6 +13,7 @@ from sqlalchemy import Engine, insert, select, update
 from inspection_center.auth.secrets import load_signing_key
 from inspection_center.blobs import BlobStore, FileBlobStore
 from inspection_center.clock import now_text
+from inspection_center.commands.doorbell import Doorbells
 from inspection_center.database import schema
 from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import StorageError, Transaction, Writer
@@ -45,6 +46,7 @@ class Center:
         self.blobs: BlobStore = FileBlobStore(state / "evidence")
         self.writer = Writer(self.engine)
         self.tail = Tail(self.engine)
+        self.doorbells = Doorbells()
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run a job on the writer and wait for its commit.

@@ -1,0 +1,1 @@
+"""Commands to robots: signed, stored, sent down, acknowledged."""
