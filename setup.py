@@ -16,6 +16,7 @@ NODES = [
     )
     if (ROOT / "src" / NAME / name / "node.py").exists()
 ]  # fmt: skip
+SIMULATOR_NODES = [name for name in ("simulator",) if (ROOT / "src" / "inspection_sim" / "ros" / f"{name}.py").exists()]
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -37,7 +38,7 @@ setup(
     license="Apache-2.0",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    include_package_data=True,
+    package_data={"": ["py.typed", "*.json", "*.npz", "*.yaml", "static/**/*", "templates/**/*"]},
     zip_safe=False,
     data_files=[
         ("share/ament_index/resource_index/packages", [f"config/ament/{NAME}"]),
@@ -47,8 +48,9 @@ setup(
     entry_points={
         "console_scripts": [
             "robot = inspection_robot.cli.__main__:main",
-            "inspection_center = inspection_center.__main__:main",
+            "inspection_center = inspection_center.command_line:main",
             *(f"{name} = inspection_robot.{name}.node:main" for name in NODES),
+            *(f"{name} = inspection_sim.ros.{name}:main" for name in SIMULATOR_NODES),
         ]
     },
 )

@@ -53,7 +53,9 @@ def test_one_bad_input_costs_no_other_and_is_named(capsys):
 def test_a_reader_that_goes_away_is_no_error():
     command = f"{sys.executable} -m inspection_robot.cli models list | head -n 1"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, env=environment
+    )
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
 

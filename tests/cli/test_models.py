@@ -38,7 +38,15 @@ def publisher(tmp_path, monkeypatch):
         path = served / name
         found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "0" * 64
         address = f"http://127.0.0.1:{server.server_port}/{name}"
-        return {"name": name, "use": "test", "address": address, "licence": "MIT", "sha256": found, "bytes": None, **more}
+        return {
+            "name": name,
+            "use": "test",
+            "address": address,
+            "licence": "MIT",
+            "sha256": found,
+            "bytes": None,
+            **more,
+        }
 
     entries = [
         entry("good.onnx"),

@@ -20,8 +20,10 @@ COMMANDS: dict[str, Command] = {
     "bench": Command("inspection_robot.cli.bench", "measure, and print one JSON object"),
     "demo": Command("inspection_robot.demo.demo_command", "robot and center on a recording or scenario, against truth"),
     "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
+    "enrol": Command("inspection_robot.bridge.enrol_command", "make this robot known to a center with a one-time code"),
     "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
+    "calibrate": Command("inspection_robot.thermal.calibrate_command", "judge a camera and its reference"),
     "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
 }

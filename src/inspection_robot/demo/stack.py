@@ -1,0 +1,121 @@
+"""The whole stack of one demo run: center, enrolled robot and, for a scenario, the simulator."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from inspection_contract.client import CenterClient, CenterError
+from inspection_contract.receipts import StoredEvent
+from inspection_robot.bridge.credentials import enrol
+from inspection_robot.demo.processes import Process, ProcessError
+
+ROBOT_NAME = "robot_1"
+_CENTER_TIMEOUT_S = 30.0
+_ROBOT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class RobotStart:
+    """How the robot is started: a launch file and its arguments."""
+
+    launch_file: Path
+    arguments: dict[str, str]
+
+
+class Stack:
+    """Starts everything in order and stops it in reverse order.
+
+    Args:
+        folder: state of this run; logs lie in ``folder/log``.
+        port: the center's port on loopback; 0 takes any free one.
+        robot: how to start the robot.
+    """
+
+    def __init__(self, folder: Path, port: int, robot: RobotStart) -> None:
+        self.folder = folder
+        self._port = port
+        self._robot = robot
+        self._exit = contextlib.ExitStack()
+        self.processes: dict[str, Process] = {}
+        self.center: dict[str, str] = {}
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def start_center(self) -> None:
+        """Start the center and enrol the robot.
+
+        Raises:
+            ProcessError: it did not come up, e.g. because the port is in use.
+        """
+        handed_over = self.folder / "center.json"
+        options = ["--port", str(self._port), "--demo", str(handed_over), "--demo-robot", ROBOT_NAME]
+        center = self.start("center", [sys.executable, "-m", "inspection_center", "serve", *options])
+        center.wait_until(handed_over.exists, _CENTER_TIMEOUT_S)
+        demo = json.loads(handed_over.read_text(encoding="utf-8"))
+        self.center = {key: demo[key] for key in ("url", "console_url", "reader_token")}
+        with CenterClient(demo["url"]) as client:
+            center.wait_until(client.ready, _CENTER_TIMEOUT_S)
+        try:
+            enrol(demo["url"], demo["robots"][ROBOT_NAME], self.folder / "bridge" / "credentials.json")
+        except CenterError as error:
+            raise ProcessError(f"the robot could not enrol: {error}") from error
+
+    def start_robot(self) -> None:
+        """Start the robot's nodes, one process each, and wait until it tells the center that it is ready.
+
+        Raises:
+            ProcessError: a node did not come up.
+        """
+        arguments = [f"{key}:={value}" for key, value in self._robot.arguments.items()]
+        command = [sys.executable, "-m", "inspection_robot.cli", "up", "--robot-name", ROBOT_NAME]
+        robot = self.start("robot", [*command, "--launch-file", str(self._robot.launch_file), *arguments])
+        ready = self.folder / "ready"
+        robot.wait_until(ready.exists, _ROBOT_TIMEOUT_S)
+
+    def events(self) -> Iterator[StoredEvent]:
+        """Everything the center stores, as it stores it; goes on after the center was away."""
+        after = 0
+        while True:
+            with (
+                CenterClient(self.center["url"], self.center["reader_token"]) as client,
+                contextlib.suppress(CenterError),
+            ):
+                for event in client.stream_events(after):
+                    after = event.number
+                    yield event
+
+    def check(self) -> None:
+        """See that center and robot still run.
+
+        Raises:
+            ProcessError: one ended by itself.
+        """
+        for name in ("center", "robot"):
+            process = self.processes[name]
+            if not process.running:
+                raise ProcessError(f"{name} ended by itself: {process.last_line()}")
+
+    def stop_all_but_center(self) -> None:
+        """End robot and simulator; the console stays."""
+        for name in reversed(list(self.processes)):
+            if name != "center":
+                self.processes[name].stop()
+
+    def start(self, name: str, command: list[str]) -> Process:
+        """Start a process with this run's state folder; it is stopped with the stack."""
+        environment = {"INSPECTION_STATE": str(self.folder)}
+        process = Process(name, command, self.folder / "log" / f"{name}.txt", environment)
+        self.processes[name] = self._exit.enter_context(process)
+        return process
