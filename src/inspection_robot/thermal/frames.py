@@ -67,9 +67,14 @@ def centikelvin_fault(raw: NDArray[np.uint16]) -> str | None:
     if low <= np.median(raw) <= high:
         return None
     swapped = raw.byteswap()
-    if low <= np.median(swapped) <= high and np.ptp(np.percentile(swapped, (5, 95))) < 20_000:
+    if low <= np.median(swapped) <= high and _roughness(swapped) < _roughness(raw):
         return "bytes are in the wrong order"
     return f"values are not in 0.01 K (median {np.median(raw):.0f})"
+
+
+def _roughness(raw: NDArray[np.uint16]) -> float:
+    """Mean step between neighbours: swapped bytes make a picture rough."""
+    return float(np.abs(np.diff(raw.astype(np.int32), axis=1)).mean())
 
 
 def celsius_fault(celsius: NDArray[np.floating]) -> str | None:

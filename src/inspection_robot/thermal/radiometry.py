@@ -122,19 +122,29 @@ def object_celsius(
     return planck.celsius(signal)
 
 
-def skin_celsius(apparent_celsius: float, surroundings: Surroundings) -> float:
-    """Skin temperature from a blackbody-equivalent reading of a camera that already works in °C.
+def object_celsius_from_apparent(
+    apparent_celsius: NDArray[np.floating], surroundings: Surroundings
+) -> NDArray[np.float64]:
+    """Object temperature from the blackbody-equivalent temperatures of a camera that already works in °C.
 
-    The correction is made in the signal domain of a long-wave camera (``exp(-B/T)``, Wien's approximation, whose
-    error over the 20–45 °C between reflection and skin is below 1 mK of the correction).
+    The correction is made in the signal domain of a long-wave camera (``exp(-B/T)``, Wien's approximation of the Planck
+    curve; between -20 and 150 °C the error this adds is below 1 % of the correction).
+
+    Args:
+        apparent_celsius: What the camera says, any shape [°C].
+        surroundings: Emissivity, reflected and air temperature, distance, humidity; the window is not considered.
+
+    Returns:
+        Temperature [°C], float64 of the same shape; NaN where less comes in than is reflected.
     """
     tau = transmission(surroundings)
     emissivity = surroundings.emissivity
 
-    def signal(celsius: float) -> float:
-        return math.exp(-LONGWAVE_B_KELVIN / (celsius + CELSIUS_ZERO_KELVIN))
+    def signal(celsius: NDArray[np.floating] | float) -> NDArray[np.float64]:
+        return np.exp(-LONGWAVE_B_KELVIN / (np.asarray(celsius, np.float64) + CELSIUS_ZERO_KELVIN))
 
-    total = signal(apparent_celsius)
-    total -= (1.0 - emissivity) * tau * signal(surroundings.reflected_celsius)
-    total -= (1.0 - tau) * signal(surroundings.atmosphere_celsius)
-    return -LONGWAVE_B_KELVIN / math.log(total / (emissivity * tau)) - CELSIUS_ZERO_KELVIN
+    total = signal(apparent_celsius) - (1.0 - emissivity) * tau * signal(surroundings.reflected_celsius)
+    total = (total - (1.0 - tau) * signal(surroundings.atmosphere_celsius)) / (emissivity * tau)
+    with np.errstate(divide="ignore"):
+        kelvin = -LONGWAVE_B_KELVIN / np.log(np.where(total > 0, total, np.nan))
+    return np.asarray(kelvin - CELSIUS_ZERO_KELVIN)
