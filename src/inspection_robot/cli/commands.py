@@ -21,6 +21,8 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("inspection_robot.demo.demo_command", "robot and center on a recording or scenario, against truth"),
     "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
     "enrol": Command("inspection_robot.bridge.enrol_command", "make this robot known to a center with a one-time code"),
+    "decode": Command("inspection_robot.documents.decode_command", "read codes and machine readable zones in pictures"),
+    "match": Command("inspection_robot.interception.match_command", "which entries of a list a name may be"),
     "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
     "calibrate": Command("inspection_robot.thermal.calibrate_command", "judge a camera and its reference"),

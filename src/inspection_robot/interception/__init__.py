@@ -1,0 +1,1 @@
+"""Interception: watch-list, evidence fusion, incidents, and the approach an officer approved."""
