@@ -1,0 +1,148 @@
+"""What every gas sensor board gives, whatever it speaks."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+import numpy as np
+import serial
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+NOT_MEASURED = float("nan")
+_LONGEST_LINE = 512
+
+T = TypeVar("T")
+
+
+class BoardError(Exception):
+    """A board that is absent, silent or talks nonsense: port and fault in one line. Close it and open it again."""
+
+    def __init__(self, port: str, fault: str) -> None:
+        self.port = port
+        self.fault = " ".join(fault.split())
+        super().__init__(f"{port}: {self.fault}")
+
+
+@dataclass(frozen=True)
+class BoardReading:
+    """One reading.
+
+    Attributes:
+        board: type and serial number of the board.
+        channels: names of the gas channels.
+        values: (C,) raw value of each channel, in its unit.
+        units: UCUM unit of each channel: Ohm, 1, {ticks}, [ppb] …
+        temperature_c: at the board [°C]; NaN when not measured.
+        relative_humidity: at the board, 0..1; NaN when not measured.
+        pressure_pa: at the board [Pa]; NaN when not measured.
+        warming_up: the board itself says that its heater is not stable yet.
+    """
+
+    board: str
+    channels: tuple[str, ...]
+    values: Floats
+    units: tuple[str, ...]
+    temperature_c: float = NOT_MEASURED
+    relative_humidity: float = NOT_MEASURED
+    pressure_pa: float = NOT_MEASURED
+    warming_up: bool = False
+
+
+class Board(ABC):
+    """An open board. Use it as a context manager or :meth:`close` it."""
+
+    period_s: float  # nominal time between readings [s]
+
+    @abstractmethod
+    def read(self) -> BoardReading:
+        """Wait for the next good reading; noise on the line is skipped.
+
+        Raises:
+            BoardError: the board vanished, or nothing good came within several periods.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the port; harmless when already closed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SerialLine:
+    """A serial port whose every error is a :class:`BoardError`."""
+
+    def __init__(self, port: str, baud_rate: int) -> None:
+        self.port = port
+        try:
+            self._serial = serial.Serial(port, baud_rate, timeout=0.1, write_timeout=1.0, exclusive=True)
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise BoardError(port, f"cannot be opened: {error}") from error
+
+    def read(self) -> bytes:
+        """What has arrived, after at most 0.1 s; maybe nothing."""
+        try:
+            return bytes(self._serial.read(max(1, self._serial.in_waiting)))
+        except (OSError, TypeError) as error:  # pyserial raises TypeError when the port is closed under a read
+            raise BoardError(self.port, f"lost: {error}") from error
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        try:
+            self._serial.write(data)
+            self._serial.flush()
+        except OSError as error:
+            raise BoardError(self.port, f"lost: {error}") from error
+
+    def clear(self) -> None:
+        """Forget what has arrived unread."""
+        try:
+            self._serial.reset_input_buffer()
+        except OSError as error:
+            raise BoardError(self.port, f"lost: {error}") from error
+
+    def close(self) -> None:
+        """Release the port."""
+        self._serial.close()
+
+
+def wait_for(line: SerialLine, timeout_s: float, feed: Callable[[bytes], T | None]) -> T:
+    """Feed arriving bytes to ``feed`` until it returns something.
+
+    Raises:
+        BoardError: it did not within ``timeout_s`` [s].
+    """
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        found = feed(line.read())
+        if found is not None:
+            return found
+    raise BoardError(line.port, f"nothing readable for {timeout_s:g} s")
+
+
+class LineSplitter:
+    """Cuts a byte stream into lines of text; over-long ones and bytes that are not ASCII are dropped."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that ``data`` completes, without line ends."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE:
+            self._rest = b""
+        return [
+            line.decode("ascii").strip() for line in lines if line.isascii() and 0 < len(line.strip()) <= _LONGEST_LINE
+        ]
