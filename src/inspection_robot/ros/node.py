@@ -92,6 +92,7 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         self._activated: list[Callable[[], Any]] = []
         self._phase = self._configured
         self._workers: list[Worker] = []
+        self._action_servers: list[ThreadedActionServer] = []
         self._fault_book = FaultBook(time.monotonic)
         self._sequence = 0
         self._finalized = False
@@ -165,13 +166,24 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
     def create_action_server(
         self, action_type: Any, name: str, execute: Callable[[Any], Any], **options: Any
     ) -> ThreadedActionServer:
-        """Make an action server whose goals each run ``execute(goal_handle)`` in a thread."""
+        """Make an action server whose goals each run ``execute(goal)`` in a thread, while the node is active.
+
+        ``goal`` is a :class:`inspection_robot.ros.action_server.Goal`.
+        """
         succeeded, failed = self._outcome(execute.__name__.strip("_"), name)
         for key in ("goal_callback", "cancel_callback", "handle_accepted_callback"):
             if key in options:
                 options[key] = self._guarded(options[key], name)
         server = ThreadedActionServer(self, action_type, name, execute, failed, succeeded, **options)
-        self._collect(server.destroy)
+        self._action_servers.append(server)
+        if self._state_machine.current_state[1] in ("active", "activating"):
+            server.open()
+
+        def end() -> None:
+            self._action_servers.remove(server)
+            server.destroy()
+
+        self._collect(end)
         return server
 
     # rclpy's factories: the same signatures, with guarded callbacks and entities that end with their phase.
@@ -245,10 +257,14 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
             self._phase = self._configured
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
+        for server in self._action_servers:
+            server.open()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> Any:
-        """Undo what :meth:`activate` made and run :meth:`deactivate`; publishers are silenced last."""
+        """End goals, undo what :meth:`activate` made, run :meth:`deactivate`; publishers are silenced last."""
+        for server in self._action_servers:
+            self._attempt("end_goals", server.end_goals)
         self._undo(self._activated)
         self._attempt("deactivate", self.deactivate)
         self._phase = self._configured
@@ -269,6 +285,12 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         self._finalized = True
         self._send_heartbeat()
         return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """End threads that are still running, then destroy the node."""
+        self._undo(self._activated)
+        self._undo(self._configured)
+        super().destroy_node()
 
     # Inside.
 

@@ -22,6 +22,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from inspection_contract.errors import InputError
 
+PAUSE_AFTER_ERROR_S = 0.1
+
 
 def run(make_node: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
     """Run a node until SIGINT or SIGTERM, then deactivate it, clean it up and return.
@@ -53,10 +55,7 @@ def run(make_node: Callable[..., Any], arguments: Sequence[str] | None = None) -
     executor.add_node(node)
     stop = _StopOnSignal(executor)
     try:
-        while not stop.requested.is_set():
-            executor.spin_once()
-    except ExternalShutdownException:
-        pass  # somebody shut the context down: the same as a signal
+        _spin(executor, node, stop)
     finally:
         if rclpy.ok():
             node.trigger_shutdown()
@@ -64,6 +63,19 @@ def run(make_node: Callable[..., Any], arguments: Sequence[str] | None = None) -
         executor.shutdown()
         rclpy.try_shutdown()
         stop.close()
+
+
+def _spin(executor: SingleThreadedExecutor, node: Any, stop: _StopOnSignal) -> None:
+    while not stop.requested.is_set():
+        try:
+            executor.spin_once()
+        except ExternalShutdownException:
+            return  # somebody shut the context down: the same as a signal
+        except Exception as error:  # noqa: BLE001 - callbacks are guarded; this is rclpy failing on bad data
+            node.fault("executor_failed", f"{type(error).__name__}: {error}")
+            stop.requested.wait(PAUSE_AFTER_ERROR_S)
+        else:
+            node.clear("executor_failed")
 
 
 def parameter_files(arguments: Sequence[str]) -> list[Path]:
