@@ -2,8 +2,8 @@
 
 Energies and intensities are facts of the evaluated library *decay_2012* (UKDD-12 / JEFF-3.1.1, distributed with the
 Apache-2.0 package `actigamma` 0.1.5). Run it in a throw-away environment: ``pip install actigamma`` and then
-``python models/training/nuclides.py``. The numbers of positrons for a decay, which that library leaves out, are those of
-DDEP (Laboratoire National Henri Becquerel, Table of Radionuclides).
+``python models/training/nuclides.py``. The numbers of positrons for a decay, which that library leaves out, are
+those of DDEP (Laboratoire National Henri Becquerel, Table of Radionuclides).
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ NUCLIDES: dict[str, tuple[tuple[str, ...], float]] = {
     "Ga-68": ((MEDICAL,), 0.3), "I-125": ((MEDICAL,), 0.3), "Sm-153": ((MEDICAL,), 0.3), "Ra-223": ((MEDICAL,), 0.3),
     "Xe-133": ((MEDICAL,), 0.3), "Cr-51": ((MEDICAL,), 0.3), "Mo-99": ((MEDICAL,), 0.3), "Zr-89": ((MEDICAL,), 0.3),
     "I-124": ((MEDICAL,), 0.1), "Cu-64": ((MEDICAL,), 0.03), "Ac-225": ((MEDICAL,), 0.1), "Sr-82": ((MEDICAL,), 0.1),
-    "Re-188": ((MEDICAL,), 0.1), "Re-186": ((MEDICAL,), 0.1), "Sn-117m": ((MEDICAL,), 0.03), "Cu-67": ((MEDICAL,), 0.03),
-    "Tb-161": ((MEDICAL,), 0.03), "Ho-166": ((MEDICAL,), 0.03), "Sc-47": ((MEDICAL,), 0.03),
-    "Co-57": ((INDUSTRIAL, MEDICAL), 1.0), "Co-60": ((INDUSTRIAL, MEDICAL), 1.0), "Cs-137": ((INDUSTRIAL, MEDICAL), 1.0),
+    "Re-188": ((MEDICAL,), 0.1), "Re-186": ((MEDICAL,), 0.1),
+    "Tb-161": ((MEDICAL,), 0.03), "Ho-166": ((MEDICAL,), 0.003),
+    "Co-57": ((INDUSTRIAL, MEDICAL), 1.0), "Co-60": ((INDUSTRIAL, MEDICAL), 1.0),
+    "Cs-137": ((INDUSTRIAL, MEDICAL), 1.0),
     "Am-241": ((INDUSTRIAL,), 1.0), "Ba-133": ((INDUSTRIAL,), 1.0), "Eu-152": ((INDUSTRIAL,), 1.0),
     "Ir-192": ((INDUSTRIAL, MEDICAL), 1.0), "Se-75": ((INDUSTRIAL,), 1.0), "Na-22": ((INDUSTRIAL,), 1.0),
     "Mn-54": ((INDUSTRIAL,), 1.0), "Zn-65": ((INDUSTRIAL,), 0.3), "Y-88": ((INDUSTRIAL,), 1.0),
@@ -70,14 +71,14 @@ NUCLIDES: dict[str, tuple[tuple[str, ...], float]] = {
     "Eu-154": ((INDUSTRIAL,), 0.1), "Eu-155": ((INDUSTRIAL,), 0.03), "Sb-124": ((INDUSTRIAL,), 0.1),
     "Sb-125": ((INDUSTRIAL,), 0.1), "Bi-207": ((INDUSTRIAL,), 0.1), "Ag-110m": ((INDUSTRIAL,), 0.1),
     "Ag-108m": ((INDUSTRIAL,), 0.03), "Fe-59": ((INDUSTRIAL,), 0.1), "Co-58": ((INDUSTRIAL,), 0.1),
-    "Co-56": ((INDUSTRIAL,), 0.03), "Sc-46": ((INDUSTRIAL,), 0.1), "Ta-182": ((INDUSTRIAL,), 0.03),
+    "Co-56": ((INDUSTRIAL,), 0.003), "Sc-46": ((INDUSTRIAL,), 0.1), "Ta-182": ((INDUSTRIAL,), 0.03),
     "Ge-68": ((INDUSTRIAL, MEDICAL), 0.1), "Ru-106": ((INDUSTRIAL, MEDICAL), 0.03), "Ru-103": ((INDUSTRIAL,), 0.03),
     "Ce-144": ((INDUSTRIAL,), 0.03), "Ce-141": ((INDUSTRIAL,), 0.03), "Zr-95": ((INDUSTRIAL,), 0.03),
     "Nb-95": ((INDUSTRIAL,), 0.03), "Ho-166m": ((INDUSTRIAL,), 0.03), "Th-228": ((INDUSTRIAL,), 0.1),
     "I-129": ((INDUSTRIAL,), 0.03), "Am-243": ((INDUSTRIAL,), 0.03),
     "K-40": ((NORM,), 1.0), "Ra-226": ((NORM, INDUSTRIAL), 1.0), "Th-232": ((NORM,), 1.0), "Lu-176": ((NORM,), 0.3),
-    "Be-7": ((NORM,), 0.03), "La-138": ((NORM,), 0.1), "U-238": ((NORM, INDUSTRIAL), 0.3),
-    "U-235": ((SPECIAL,), 1.0), "Pu-239": ((SPECIAL,), 1.0), "Np-237": ((SPECIAL,), 0.3), "U-233": ((SPECIAL,), 0.3),
+    "Be-7": ((NORM,), 0.03), "La-138": ((NORM,), 0.003), "U-238": ((NORM, INDUSTRIAL), 0.3),
+    "U-235": ((SPECIAL,), 1.0), "Pu-239": ((SPECIAL,), 0.3), "Np-237": ((SPECIAL,), 0.3), "U-233": ((SPECIAL,), 0.3),
 }  # fmt: skip
 
 

@@ -1,0 +1,104 @@
+"""`./robot identify FILE…`: name the nuclides in gamma spectra, with a verdict and an N42 file beside it on request."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from inspection_contract.errors import InputError
+from inspection_contract.resources import share
+from inspection_robot.cli.inputs import for_each, print_json
+from inspection_robot.radiation.adjudicate import Rules, Situation, load_rules
+from inspection_robot.radiation.identify import Identification, identify
+from inspection_robot.radiation.n42 import write_n42
+from inspection_robot.radiation.raddata import raddata_uris
+from inspection_robot.radiation.spectrum import Spectrum
+from inspection_robot.radiation.spectrum_files import read_spectrum
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="N42, RadiaCode XML, SPE, CNF, CSV")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--background", metavar="FILE", help="background spectrum for files that hold none")
+    parser.add_argument("--output", metavar="FOLDER", help="where N42 files are written; without it none is")
+    parser.add_argument("--raddata", action="store_true", help="print the spectrum as RADDATA text for QR codes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Identify every file."""
+    rules = load_rules(share() / "config" / "radiation_rules.yaml")
+    background = read_spectrum(Path(arguments.background)) if arguments.background else None
+    folder = _folder(arguments.output)
+
+    def process(name: str) -> None:
+        spectrum = read_spectrum(Path(name))
+        if spectrum.background is None and background is not None:
+            spectrum = replace(spectrum, background=replace(background, background=None))
+        identification = identify(spectrum)
+        path = _write(folder, Path(name), spectrum, identification)
+        result = summarise(name, spectrum, identification, rules, path)
+        if arguments.raddata:
+            result["raddata"] = list(raddata_uris(spectrum))
+        if arguments.json:
+            print_json(result)
+        else:
+            _print_text(result)
+
+    return for_each("identify", arguments.files, process)
+
+
+def summarise(
+    name: str, spectrum: Spectrum, identification: Identification, rules: Rules, n42: Path | None
+) -> dict[str, Any]:
+    """Return the result of one file as the command prints it."""
+    verdict = rules.decide(identification, Situation())
+    return {
+        "file": name,
+        "nuclides": [
+            {"name": n.nuclide.name, "confidence": round(n.confidence, 4), "category": n.nuclide.category}
+            for n in identification.found
+        ],
+        "verdict": verdict.verdict,
+        "reason": identification.reason or verdict.reason,
+        "rule": verdict.rule_id,
+        "live_time_s": round(spectrum.live_time_s, 3),
+        "n42": str(n42) if n42 is not None else None,
+    }
+
+
+def _folder(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, error.strerror or "cannot be made") from error
+    return folder
+
+
+def _write(folder: Path | None, source: Path, spectrum: Spectrum, identification: Identification) -> Path | None:
+    if folder is None:
+        return None
+    target = folder / f"{source.stem}.n42"
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{source.stem}-{number}.n42"
+    try:
+        target.write_bytes(write_n42(spectrum, identification))
+    except OSError as error:
+        raise InputError(target, error.strerror or "cannot be written") from error
+    return target
+
+
+def _print_text(result: dict[str, Any]) -> None:
+    found = ", ".join(f"{n['name']} ({n['category']}, {n['confidence']:.0%})" for n in result["nuclides"])
+    print(f"{result['file']}: {result['verdict']}: {found or 'unidentified'} [{result['reason']}]")
+    if result["n42"]:
+        print(f"  {result['n42']}")
+    for uri in result.get("raddata", []):
+        print(f"  {uri}")
