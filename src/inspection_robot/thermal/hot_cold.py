@@ -1,4 +1,4 @@
-"""Patrol warnings: things too hot or too cold, by absolute and relative rule, with persistence and all-clear.
+"""Patrol warnings: things too hot or too cold, by absolute and relative rule, with persistence and all-clear."""
 
 from __future__ import annotations
 

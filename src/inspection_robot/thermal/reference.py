@@ -34,7 +34,7 @@ class ReferenceSettings:
     celsius: float = 37.0
     standard_uncertainty_c: float = 0.1
     camera_error_c: float = 9.0
-    contrast_c: float = 1.5
+    contrast_c: float = 2.0
     uniformity_c: float = 0.45
     smallest_radius: float = 0.018
     largest_radius: float = 0.06
@@ -129,7 +129,8 @@ def _judge(
         width, height
     ):
         return None
-    if not 0.68 <= area / (width * height) <= 0.92:  # π/4 = 0.785 for an ellipse
+    # π/4 = 0.785 for an ellipse; a disc of four pixels' radius may have 0.6 of its square.
+    if not 0.58 <= area / (width * height) <= 0.92:
         return None
     radius = math.sqrt(area / math.pi)
     inner, deviation = _inner(picture, centre[0], centre[1], radius * 0.6)

@@ -16,6 +16,7 @@ from inspection_robot.thermal.decision import DecisionSettings, FeverAlarm, Stag
 from inspection_robot.thermal.faces import Face, FaceDetector, grey_from_celsius
 from inspection_robot.thermal.frames import ThermalFrame, celsius_fault
 from inspection_robot.thermal.quality import QualitySettings, gravest, living, reason_against
+from inspection_robot.thermal.radiometry import SKIN_EMISSIVITY, Surroundings, object_celsius_from_apparent
 from inspection_robot.thermal.reference import ReferenceSettings, ReferenceState, ReferenceTracker
 from inspection_robot.thermal.site import SiteReading, read_site
 from inspection_robot.thermal.size_of_source import correct
@@ -40,6 +41,7 @@ class ScreeningSettings:
         window_s: A reading is made of the good frames of this time [s].
         spread_c: Largest standard deviation between the frames of a reading [K].
         ambient_celsius: Air temperature where a sensor knows it; NaN takes it from the picture [°C].
+        relative_humidity: Of the air, 0..1 [1].
     """
 
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
@@ -52,6 +54,7 @@ class ScreeningSettings:
     window_s: float = 2.0
     spread_c: float = 0.5
     ambient_celsius: float = math.nan
+    relative_humidity: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,7 @@ class Screener:
         settings = self.settings
         size = correct(site.face, site.surroundings, face.across)
         shift = offset_c + size.correction_c
+        shift += self._radiometric_shift(site.face + shift, face)
         canthi = (
             face.across >= settings.quality.canthi_px
             and face.glasses <= settings.quality.glasses
@@ -272,6 +276,19 @@ class Screener:
             skin = site.face + shift
             core = settings.mapping.core_from_face(skin, self._ambient)
         return _Sample(time_s, canthi, core, skin, size.standard_uncertainty_c)
+
+    def _radiometric_shift(self, apparent_celsius: float, face: Face) -> float:
+        """What skin's emissivity, the reflected room and the air on the way take from an apparent temperature [K]."""
+        room = self._ambient if math.isfinite(self._ambient) else 22.0
+        surroundings = Surroundings(
+            emissivity=SKIN_EMISSIVITY, reflected_celsius=room, atmosphere_celsius=room,
+            relative_humidity=self.settings.relative_humidity, distance_m=self._distance(face),
+        )  # fmt: skip
+        return float(object_celsius_from_apparent(np.array([apparent_celsius]), surroundings)[0]) - apparent_celsius
+
+    def _distance(self, face: Face) -> float:
+        """Distance to a face from its size in the picture [m]."""
+        return self.settings.focal_px * self._width_scale * FACE_HEIGHT_M / max(face.width, face.height, 1.0)
 
     # -- one person over frames --------------------------------------------------------------------------------
 
@@ -288,9 +305,7 @@ class Screener:
         recent = [s for s in person.samples if now_s - s.time_s <= settings.window_s]
         canthi = [s for s in recent if s.with_canthi]
         chosen = canthi if len(canthi) >= settings.least_frames else recent
-        distance = (
-            settings.focal_px * self._width_scale * FACE_HEIGHT_M / max(max(track.face.width, track.face.height), 1.0)
-        )
+        distance = self._distance(track.face)
         if len(chosen) < settings.least_frames:
             return self._nothing(track, person, reason or "settling", reference_used, len(chosen), distance)
         core = np.array([s.core_celsius for s in chosen])

@@ -25,7 +25,7 @@ class SiteReading:
     Attributes:
         right_canthus: Maximum at the right inner canthus.
         left_canthus: Maximum at the left inner canthus.
-        face: Maximum of the face without the mouth; the mean of the warmest 2 % so that noise does not decide.
+        face: Maximum of the face without the mouth.
         median: Of the face without the mouth.
         sharpness: Steepest change a pixel relative to the contrast with the surroundings [1/px].
         surroundings: Median of the frame around the face.
@@ -63,26 +63,32 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
     skin = part[oval & ~below & ~near_mouth]
     if skin.size < 4:
         return None
-    warmest = max(int(0.02 * skin.size), 1)
-    face_maximum = float(np.partition(skin, skin.size - warmest)[-warmest:].mean())
-    canthi = [_maximum_near(celsius, float(x), float(y), CANTHUS_RADIUS * face.across) for x, y in face.points[:2]]
+    canthi = [_warmest_near(celsius, float(x), float(y), CANTHUS_RADIUS * face.across) for x, y in face.points[:2]]
+    face_maximum = max(_warmest(skin), *canthi)
     surroundings = _surroundings(celsius, (left, upper, right, lower))
     contrast = max(float(np.median(skin)) - surroundings, 0.5)
-    steepest = max(float(np.abs(np.diff(part, axis=0)).max()), float(np.abs(np.diff(part, axis=1)).max()))
+    with_edge = celsius[max(upper - 2, 0) : lower + 2, max(left - 2, 0) : right + 2]
+    steepest = max(float(np.abs(np.diff(with_edge, axis=axis)).max()) for axis in (0, 1))
     return SiteReading(
-        right_canthus=min(canthi[0], face_maximum), left_canthus=min(canthi[1], face_maximum), face=face_maximum,
+        right_canthus=canthi[0], left_canthus=canthi[1], face=face_maximum,
         median=float(np.median(skin)), sharpness=steepest / contrast, surroundings=surroundings,
     )  # fmt: skip
 
 
-def _maximum_near(celsius: NDArray[np.float32], x: float, y: float, radius: float) -> float:
+def _warmest(values: NDArray[np.float32]) -> float:
+    """Maximum of a region: the mean of its warmest 2 %, so that the noise of one pixel does not decide."""
+    count = max(int(0.02 * values.size), 1)
+    return float(np.partition(values, values.size - count)[-count:].mean())
+
+
+def _warmest_near(celsius: NDArray[np.float32], x: float, y: float, radius: float) -> float:
     """Maximum within a circle of at least 1 px; -inf outside the picture."""
     reach = max(radius, 1.0)
     upper, left = max(math.floor(y - reach), 0), max(math.floor(x - reach), 0)
     part = celsius[upper : math.ceil(y + reach) + 1, left : math.ceil(x + reach) + 1]
     ys, xs = np.mgrid[upper : upper + part.shape[0], left : left + part.shape[1]]
     inside = (xs - x) ** 2 + (ys - y) ** 2 <= reach**2
-    return float(part[inside].max()) if inside.any() else -math.inf
+    return _warmest(part[inside]) if inside.any() else -math.inf
 
 
 def _surroundings(celsius: NDArray[np.float32], box: tuple[int, int, int, int]) -> float:
