@@ -57,6 +57,11 @@ class Process:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
     def running(self) -> bool:
         """Whether it still runs."""
         return self._child.poll() is None

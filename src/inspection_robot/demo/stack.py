@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from inspection_contract.client import CenterClient, CenterError
 from inspection_contract.receipts import StoredEvent
@@ -44,6 +45,7 @@ class Stack:
         self._exit = contextlib.ExitStack()
         self.processes: dict[str, Process] = {}
         self.center: dict[str, str] = {}
+        self.namespace = f"/{ROBOT_NAME}"
 
     def __enter__(self) -> Stack:
         return self
@@ -71,6 +73,17 @@ class Stack:
             enrol(demo["url"], demo["robots"][ROBOT_NAME], self.folder / "bridge" / "credentials.json")
         except CenterError as error:
             raise ProcessError(f"the robot could not enrol: {error}") from error
+
+    def restart_center(self) -> None:
+        """Start the center again over its state, on the port it had: what its service manager does after a crash.
+
+        Raises:
+            ProcessError: it did not come up.
+        """
+        port = urlsplit(self.center["url"]).port
+        center = self.start("center", [sys.executable, "-m", "inspection_center", "serve", "--port", str(port)])
+        with CenterClient(self.center["url"]) as client:
+            center.wait_until(client.ready, _CENTER_TIMEOUT_S)
 
     def start_robot(self) -> None:
         """Start the robot's nodes, one process each, and wait until it tells the center that it is ready.

@@ -1,0 +1,80 @@
+"""Real processes, killed at random moments: what the bridge accepted is at the center exactly once, in order."""
+
+import json
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from inspection_contract.client import CenterClient
+from inspection_contract.resources import share
+from inspection_robot.demo.stack import RobotStart, Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.ros]
+
+KILLS = 9
+LONGEST_PAUSE_S = 4.0
+
+
+@pytest.mark.timeout(420)
+def test_what_the_bridge_accepted_is_at_the_center_once_and_in_order_whoever_was_killed(tmp_path):
+    pictures = pytest.importorskip("inspection_sim.ros.picture_publisher", reason="ROS 2 is not here")
+    from inspection_sim.sensors.hot_spots import hot_spots
+
+    rng, chance = np.random.default_rng(1), random.Random(1)
+    robot = RobotStart(share() / "launch" / "recording.launch.xml", {"source": "topic", "recording": ""})
+    with Stack(tmp_path, 0, robot) as stack:
+        stack.start_center()
+        stack.start_robot()
+        with pictures.PicturePublisher(stack.namespace, "thermal/image_raw", 9.0, lambda t: hot_spots(t, rng)):
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.5, LONGEST_PAUSE_S))
+                kill(stack, chance.choice(["bridge", "center", "thermal"]))
+            time.sleep(12.0)  # the pattern's cycle, so that the last restarted node finds something too
+        accepted = drained_outbox(stack.folder)
+        stored = at_the_center(stack)
+    assert len(accepted) > 20
+    assert Counter(stored) == Counter(accepted)
+    assert stored == accepted
+
+
+def kill(stack: Stack, name: str) -> None:
+    """Kill one process without warning; a center is started again as its service manager would, a node by its supervisor."""
+    if name == "center":
+        psutil.Process(stack.processes["center"].pid).send_signal(signal.SIGKILL)
+        stack.restart_center()
+        return
+    for child in psutil.Process(stack.processes["robot"].pid).children(recursive=True):
+        if name in {Path(word).name for word in child.cmdline()}:
+            child.send_signal(signal.SIGKILL)
+
+
+def drained_outbox(state: Path) -> list[str]:
+    """Ids of all accepted events in their order, once none waits for the center."""
+    deadline = time.monotonic() + 90.0
+    while time.monotonic() < deadline:
+        with sqlite3.connect(next(state.glob("bridge/*.sqlite"))) as database:
+            ids = [row[0] for row in database.execute("SELECT id FROM event ORDER BY sequence")]
+            acknowledged = int(dict(database.execute("SELECT name, value FROM meta")).get("acknowledged", 0))
+        if ids and acknowledged == len(ids):
+            return ids
+        time.sleep(0.5)
+    pytest.fail(f"{len(ids) - acknowledged} of {len(ids)} events were never acknowledged")
+
+
+def at_the_center(stack: Stack) -> list[str]:
+    """Ids of everything stored, in the order of the robot's sequence."""
+    found, after = [], 0
+    with CenterClient(stack.center["url"], stack.center["reader_token"]) as client:
+        while events := client.events(after, 1000):
+            after = events[-1].number
+            found += [
+                (event.sequence, json.loads(json.dumps(event.data))["uuid"]) for event in events if "uuid" in event.data
+            ]
+    return [uuid for _, uuid in sorted(found)]
