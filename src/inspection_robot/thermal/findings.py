@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from inspection_contract.events import Severity
 from inspection_robot.thermal.decision import RULE_ID, RULE_VERSION, DecisionSettings, Stage, fever_probability
+from inspection_robot.thermal.hot_cold import RULE_VERSION as REGION_RULE_VERSION
+from inspection_robot.thermal.hot_cold import RegionEvent
 from inspection_robot.thermal.screening import FrameResult, PersonOutcome, PersonReading
 
 SETTLE_FRAMES = 9
@@ -96,6 +98,42 @@ class FindingsMaker:
             "thermal.fever", Severity.ALARM if alarm else Severity.WARNING, probability, person, RULE_ID, RULE_VERSION,
             "incident", facts,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RegionFinding:
+    """A hot or cold warning, or its all-clear, before it becomes a message; fields as in :class:`Finding`."""
+
+    kind: str
+    severity: Severity
+    standard_uncertainty_c: float
+    rule_id: str
+    rule_version: str
+    attributes: dict[str, str]
+
+
+EMISSIVITY_UNCERTAINTY = 0.03
+"""Standard uncertainty of the assumed emissivity of things; bare metal is far outside and named in the manual [1]."""
+
+
+def region_finding(event: RegionEvent) -> RegionFinding:
+    """Make the finding of an event; an all-clear is information, a fire an alarm."""
+    region = event.region
+    severity = Severity.INFO
+    if event.raised:
+        severity = Severity.ALARM if event.cause == "fire" else Severity.WARNING
+    room = event.ambient_celsius if math.isfinite(event.ambient_celsius) else 22.0
+    left, upper, width, height = region.box
+    return RegionFinding(
+        kind=f"thermal.{region.heat.value}", severity=severity,
+        # An error in emissivity acts on the difference to what is reflected; 1 K is the camera's own.
+        standard_uncertainty_c=math.hypot(EMISSIVITY_UNCERTAINTY * abs(region.celsius - room), 1.0),
+        rule_id=f"thermal.{region.heat.value}.absolute_or_relative", rule_version=REGION_RULE_VERSION,
+        attributes={
+            "state": "raised" if event.raised else "cleared", "cause": event.cause, "ambient_c": f"{room:.1f}",
+            "box_px": f"{left},{upper},{width},{height}", "area_px": f"{region.area_px:.0f}",
+        },
+    )  # fmt: skip
 
 
 def _normal_error(person: PersonReading) -> float:

@@ -172,6 +172,29 @@ def _relief(shape: tuple[int, ...], regions: list[Region], hysteresis_c: float) 
     return relief
 
 
+def ignored(shape: tuple[int, int], boxes: tuple[float, ...]) -> NDArray[np.bool_] | None:
+    """Mask of known things (screens, heaters, chillers): True where nothing is to be told; None without boxes.
+
+    Args:
+        shape: Height and width of the picture [px].
+        boxes: Left, upper, right, lower of each, relative to the picture (0..1), one after the other.
+
+    Raises:
+        ValueError: Not four numbers a box, or a box that is none.
+    """
+    if not boxes:
+        return None
+    if len(boxes) % 4:
+        raise ValueError("masks are four numbers each: left, upper, right, lower")
+    mask = np.zeros(shape, bool)
+    for left, upper, right, lower in np.array(boxes).reshape(-1, 4):
+        if not (0.0 <= left < right <= 1.0 and 0.0 <= upper < lower <= 1.0):
+            raise ValueError(f"{left:g}, {upper:g}, {right:g}, {lower:g} is no box within the picture (0..1)")
+        rows = slice(int(upper * shape[0]), math.ceil(lower * shape[0]))
+        mask[rows, int(left * shape[1]) : math.ceil(right * shape[1])] = True
+    return mask
+
+
 class HotColdWatch:
     """Follows regions over frames and tells each when it has persisted and when it is over."""
 

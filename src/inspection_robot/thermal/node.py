@@ -28,15 +28,16 @@ from inspection_robot.ros.parameters import parameter
 from inspection_robot.ros.workers import LatestWorker
 from inspection_robot.thermal.decision import DecisionSettings, Stage
 from inspection_robot.thermal.faces import MODEL_NAME, FaceDetector
-from inspection_robot.thermal.findings import Finding, FindingsMaker
+from inspection_robot.thermal.findings import Finding, FindingsMaker, region_finding
 from inspection_robot.thermal.frames import (
     ThermalFrame,
     celsius_from_centikelvin,
     centikelvin_fault,
     centikelvin_from_celsius,
 )
+from inspection_robot.thermal.hot_cold import HotColdSettings, HotColdWatch, ignored
 from inspection_robot.thermal.orientation import OrientationEstimator
-from inspection_robot.thermal.overlay import draw_evidence, draw_overlay
+from inspection_robot.thermal.overlay import draw_evidence, draw_overlay, draw_region
 from inspection_robot.thermal.reference import ReferenceSettings
 from inspection_robot.thermal.screening import FrameResult, PersonReading, Screener, ScreeningSettings
 from inspection_robot.thermal.sources.camera import Y16Camera
@@ -71,7 +72,21 @@ class ThermalParameters:
     second_look_s: float = parameter(1.5, "Time between first look and alarm [s]", minimum=0.0, maximum=60.0)
     face_threshold: float = parameter(0.35, "Least score of a face [1]", minimum=0.05, maximum=0.95)
     highest_c: float = parameter(140.0, "Upper end of the camera's range [°C]", minimum=40.0, maximum=2000.0)
+    warn_hot_cold: bool = parameter(True, "Warn of hot and cold things on patrol")
+    hot_c: float = parameter(60.0, "From here on a thing is hot in any room [°C]", minimum=45.0, maximum=500.0)
+    cold_c: float = parameter(2.0, "Up to here a thing is cold in any room [°C]", minimum=-60.0, maximum=12.0)
+    persistence_s: float = parameter(2.0, "A hot or cold thing is told after this time [s]", minimum=0.0, maximum=600.0)
+    masks: tuple[float, ...] = parameter(
+        (), "Known screens, heaters, chillers: left, upper, right, lower of each, relative to the picture [1]",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
     overlay_hz: float = parameter(5.0, "Overlay pictures a second", minimum=0.1, maximum=30.0)
+
+    def __post_init__(self) -> None:
+        """Check what concerns several parameters together."""
+        ignored((32, 32), self.masks)
+        if self.source == "recording" and not self.recording:
+            raise ValueError("source recording needs the parameter recording: a file")
 
 
 class ThermalNode(InspectionNode[ThermalParameters]):
@@ -227,6 +242,9 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._findings = FindingsMaker(decision)
         self._orientation = OrientationEstimator(None if p.quarter_turns < 0 else p.quarter_turns)
         self._crops.clear()
+        self._hot_cold = HotColdWatch(HotColdSettings(hot_c=p.hot_c, cold_c=p.cold_c, persistence_s=p.persistence_s))
+        self._mask: NDArray[np.bool_] | None = None
+        self._mask_shape = (0, 0)
 
     def _process(self, item: tuple[Any, ThermalFrame | None]) -> None:
         header, frame = item
@@ -248,30 +266,57 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             self._publish_finding(header, finding)
         for outcome in result.ended:
             self._crops.pop(outcome.track, None)
+        if self.parameters.warn_hot_cold and result.fault is None:
+            self._watch_hot_cold(header, frame, result, turns)
         if time.monotonic() - self._last_overlay_s >= 1.0 / self.parameters.overlay_hz:
             self._last_overlay_s = time.monotonic()
             message = self._picture(draw_overlay(frame.celsius, result, turns), "bgr8")
             message.header = header
             self._overlay.publish(message)
 
-    def _publish_finding(self, header: Any, finding: Finding) -> None:
-        """Store the evidence, then tell the finding; without it if the store fails, which is a fault of its own."""
-        reading = finding.reading
-        message = Detection(
-            header=header, uuid=UUID(uuid=np.frombuffer(uuid.uuid4().bytes, np.uint8)), kind=finding.kind,
-            severity=int(finding.severity), confidence=finding.confidence, value=reading.core_celsius,
-            unit="Cel" if reading.ok else "", standard_uncertainty=reading.uncertainty_c,
-            subject=f"thermal/{reading.track}", rule_id=finding.rule_id, rule_version=finding.rule_version,
-            attributes=[KeyValue(key=key, value=value) for key, value in finding.attributes.items()],
+    def _watch_hot_cold(self, header: Any, frame: ThermalFrame, result: FrameResult, turns: int) -> None:
+        shape = (frame.celsius.shape[0], frame.celsius.shape[1])
+        if shape != self._mask_shape:
+            self._mask, self._mask_shape = ignored(shape, self.parameters.masks), shape
+        celsius = frame.celsius + np.float32(result.reference.offset_c) if result.reference.usable else frame.celsius
+        for event in self._hot_cold.update(celsius, result.ambient_celsius, self._mask, frame.time_s):
+            warning = region_finding(event)
+            message = self._detection(header, warning.kind, warning.severity, 1.0, f"thermal/region/{event.number}")
+            message.value, message.unit = event.region.celsius, "Cel"
+            message.standard_uncertainty = warning.standard_uncertainty_c
+            message.rule_id, message.rule_version = warning.rule_id, warning.rule_version
+            message.attributes = _key_values(warning.attributes)
+            self._attach(message, draw_region(celsius, event.region, turns), "routine")
+            self._detections.publish(message)
+
+    def _detection(self, header: Any, kind: str, severity: int, confidence: float, subject: str) -> Any:
+        return Detection(
+            header=header, uuid=UUID(uuid=np.frombuffer(uuid.uuid4().bytes, np.uint8)), kind=kind,
+            severity=int(severity), confidence=confidence, subject=subject, value=math.nan, standard_uncertainty=math.nan,
         )  # fmt: skip
-        crop = self._crops.get(reading.track)
-        if crop is not None and reading.ok:
-            try:
-                message.evidence = [self._store(crop, finding.retention)]
-                self.clear("evidence_lost")
-            except EvidenceError as error:
-                self.fault("evidence_lost", str(error), part="evidence")
+
+    def _publish_finding(self, header: Any, finding: Finding) -> None:
+        """Store the evidence, then tell the finding."""
+        reading = finding.reading
+        subject = f"thermal/{reading.track}"
+        message = self._detection(header, finding.kind, finding.severity, finding.confidence, subject)
+        message.rule_id, message.rule_version = finding.rule_id, finding.rule_version
+        message.attributes = _key_values(finding.attributes)
+        if reading.ok:
+            message.value, message.unit = reading.core_celsius, "Cel"
+            message.standard_uncertainty = reading.uncertainty_c
+            self._attach(message, self._crops.get(reading.track), finding.retention)
         self._detections.publish(message)
+
+    def _attach(self, message: Any, picture: NDArray[np.uint8] | None, retention: str) -> None:
+        """Store a picture and name it in the finding; a store that fails is a fault of its own."""
+        if picture is None:
+            return
+        try:
+            message.evidence = [self._store(picture, retention)]
+            self.clear("evidence_lost")
+        except EvidenceError as error:
+            self.fault("evidence_lost", str(error), part="evidence")
 
     def _store(self, picture: NDArray[np.uint8], retention: str) -> Any:
         done, png = cv2.imencode(".png", picture)
@@ -288,6 +333,10 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         message.step = int(pixels[0].nbytes)
         message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
         return message
+
+
+def _key_values(facts: dict[str, str]) -> list[Any]:
+    return [KeyValue(key=key, value=value) for key, value in facts.items()]
 
 
 def _image_fault(message: Any) -> str | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspection_robot.thermal.decision import Stage
 from inspection_robot.thermal.faces import Face
+from inspection_robot.thermal.hot_cold import Region
 from inspection_robot.thermal.reference import Disc
 from inspection_robot.thermal.screening import FrameResult, PersonReading
 
@@ -90,6 +91,24 @@ def draw_evidence(
     banner = np.full((34, picture.shape[1], 3), 24, np.uint8)
     cv2.putText(banner, label(person), (6, 23), _FONT, 0.6, _STAGE_COLOUR[person.stage], 1, cv2.LINE_AA)
     return _with_scale(np.vstack([picture, banner]), scale, _offset(result))
+
+
+def draw_region(celsius: NDArray[np.float32], region: Region, turns: int) -> NDArray[np.uint8]:
+    """The whole picture with a hot or cold place marked.
+
+    Args:
+        celsius: The frame, corrected for the camera's offset [°C].
+        region: The place.
+        turns: Quarter turns clockwise that make it upright.
+    """
+    scale = ColourScale.of(celsius)
+    factor = max(1, math.ceil(SMALLEST_WIDTH / celsius.shape[1]))
+    picture = np.asarray(cv2.resize(scale.paint(celsius), None, fx=factor, fy=factor), np.uint8)
+    left, upper, width, height = (value * factor for value in region.box)
+    cv2.rectangle(picture, (left - 3, upper - 3), (left + width + 3, upper + height + 3), _AMBER, 2)
+    turned = np.ascontiguousarray(np.rot90(picture, -turns))
+    _text(turned, f"{region.heat.value} {region.celsius:.1f} C", (8, 24), _AMBER)
+    return _with_scale(turned, scale, 0.0)
 
 
 def label(person: PersonReading) -> str:

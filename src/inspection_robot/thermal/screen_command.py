@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,9 @@ def screen_recording(
     Raises:
         InputError: The recording is damaged.
     """
+    if recording.frame_count == 1:
+        # A still has no second frame to agree with: one good look is all there can be.
+        settings = replace(settings, least_frames=1)
     screener = Screener(settings, detector)
     outcomes: list[PersonOutcome] = []
     spent_s = 0.0
@@ -186,7 +189,9 @@ def _write_celsius(path: Path, frames: list[NDArray[np.float32]]) -> None:
 
 
 def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> None:
-    table = Table(title=f"{name} ({recording.format}, {recording.width} × {recording.height})", title_justify="left")
+    console = Console(highlight=False)
+    console.print(f"{name} ({recording.format}, {recording.width} × {recording.height})")
+    table = Table()
     for column in ("person", "frames", "°C", "±", "site", "remark"):
         table.add_column(column, justify="right" if column in ("°C", "±") else "left")
     for outcome in result.outcomes:
@@ -200,7 +205,6 @@ def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> 
         )
         numbers = (f"{reading.core_celsius:.1f}", f"{reading.uncertainty_c:.1f}") if reading.ok else ("–", "")
         table.add_row(str(outcome.track), f"{outcome.first_frame}–{outcome.last_frame}", *numbers, reading.site, remark)
-    console = Console(highlight=False)
     console.print(table)
     facts = summary(result)
     console.print(

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inspection_contract.errors import InputError
+
+faces = importlib.import_module("benchmarks.faces")
+fever = importlib.import_module("benchmarks.fever")
+
+
+def boxes(*rows: tuple[float, ...]) -> np.ndarray:
+    return np.array(rows, float).reshape(-1, len(rows[0]) if rows else 5)
+
+
+def test_average_precision_of_known_cases() -> None:
+    truth = boxes((10, 10, 30, 30), (60, 60, 30, 30))
+    first, second, wrong = (10, 10, 30, 30, 0.9), (61, 60, 30, 30, 0.8), (100, 10, 30, 30, 0.95)
+    assert faces.average_precision([(boxes(first, second), truth)], 0) == pytest.approx(1.0)
+    assert faces.average_precision([(boxes(first), truth)], 0) == pytest.approx(0.5)
+    # wrong first: precisions 1/2 and 2/3 at recalls 1/2 and 1; the envelope lifts both to 2/3
+    assert faces.average_precision([(boxes(first, second, wrong), truth)], 0) == pytest.approx(2 / 3)
+    assert faces.average_precision([(boxes(first, first), truth)], 0) == pytest.approx(0.5)
+
+
+def test_small_faces_do_not_count_for_the_large_ones() -> None:
+    truth = boxes((10, 10, 30, 30), (60, 60, 8, 8))
+    found = boxes((10, 10, 30, 30, 0.9), (60, 60, 8, 8, 0.99), (100, 100, 9, 9, 0.98))
+    assert faces.average_precision([(found, truth)], 20) == pytest.approx(1.0)
+    assert faces.average_precision([(found, truth)], 0) < 1.0
+
+
+def test_yolo_boxes_are_centre_and_size(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.25 0.5\n\n")
+    assert faces.read_yolo(tmp_path / "a.txt", 160, 120).tolist() == [[60.0, 30.0, 40.0, 60.0]]
+    (tmp_path / "a.txt").write_text("0 0.5 0.5\n")
+    with pytest.raises(InputError, match="YOLO"):
+        faces.read_yolo(tmp_path / "a.txt", 160, 120)
+
+
+def test_folders_without_labels_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lacks images"):
+        faces.labelled_pictures(tmp_path)
+
+
+def test_area_under_roc_counts_ties_half() -> None:
+    assert fever.area_under_roc(np.array([1.0, 2.0, 3.0]), np.array([False, False, True])) == 1.0
+    assert fever.area_under_roc(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
+
+
+def test_fever_figures_of_a_table_with_known_truth(tmp_path: Path) -> None:
+    columns = [f"{name}{shot}" for shot in (1, 2, 3) for name in ("T_RC_Max", "T_LC_Max", "T_Max")]
+    random = np.random.default_rng(0)
+    lines = ["x", "y", ",".join(["SubjectID", *columns, "aveOralM", "T_atm"])]
+    for person in range(200):
+        oral = 36.6 + 0.3 * random.normal() + (1.6 if person % 10 == 0 else 0.0)
+        lines.append(",".join([str(person), *[f"{oral - 1.34:.3f}"] * 9, f"{oral:.3f}", "24"]))
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    figures = fever.run(argparse.Namespace(data=tmp_path / "t.csv"))
+    assert figures["n"] == 200
+    assert figures["auc_37_5"] == 1.0
+    assert figures["mae_c"] == pytest.approx(0.0, abs=0.002)
+    assert figures["slope"] == pytest.approx(1.0, abs=0.001)
+    assert figures["sensitivity"] > 0.9
+
+
+def test_tables_of_another_kind_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="aveOralM"):
+        fever.read_table(tmp_path / "t.csv")
+    with pytest.raises(InputError, match="cannot be read"):
+        fever.read_table(tmp_path / "missing.csv")
