@@ -18,7 +18,7 @@ from inspection_robot.interception.name_index import NameIndex
 from inspection_robot.interception.name_scores import area_under_curve, best_f1
 from inspection_robot.interception.names import match_probability, prepare
 
-SYLLABLES = ("ba", "bo", "da", "do", "fa", "ga", "hu", "ja", "ka", "ma", "no", "pa", "ri", "sa", "ta", "chen", "lin", "wang")
+SYLLABLES = ("ba", "bo", "da", "do", "fa", "ga", "ja", "ka", "ma", "no", "pa", "ri", "sa", "ta", "chen", "lin", "wang")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
     "enrol": Command("inspection_robot.bridge.enrol_command", "make this robot known to a center with a one-time code"),
     "decode": Command("inspection_robot.documents.decode_command", "read codes and machine readable zones in pictures"),
+    "incidents": Command("inspection_robot.interception.incidents_command", "print the incidents' tables"),
     "match": Command("inspection_robot.interception.match_command", "which entries of a list a name may be"),
     "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),

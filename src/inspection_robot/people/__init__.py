@@ -1,0 +1,1 @@
+"""People and their luggage: tracks in `map` from thermal, colour and lidar."""
