@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from inspection_robot.bridge.outbox import Outbox, OutboxError, OutgoingEvent
 
@@ -72,7 +73,8 @@ class Acceptance:
                 new = self._outbox.accept(group)
             except OutboxError as error:
                 self.fault = str(error)
-                self._make_room()
+                with suppress(OutboxError, OSError):
+                    self._make_room()
                 with self._changed:
                     if self._stopping:
                         return

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,10 @@ CREATE TABLE IF NOT EXISTS command (id TEXT PRIMARY KEY, applied REAL NOT NULL) 
 
 
 class OutboxError(Exception):
-    """The outbox cannot take or give anything now (full or failing disk); nothing of the call was stored."""
+    """The outbox cannot take or give anything now (full or failing disk); nothing of the call was stored.
+
+    Every method but the constructor may raise it.
+    """
 
 
 @dataclass(frozen=True)
@@ -126,22 +130,18 @@ class Outbox:
             OutboxError: the disk is full or failing; nothing was stored.
         """
         moment = now or datetime.now(UTC)
-        with self._lock:
+        with self._exclusive():
             sequence = self._last
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                for event in events:
-                    sequence += self._insert(event, sequence + 1, moment)
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._rollback()
-                raise OutboxError(str(error)) from error
+            self._database.execute("BEGIN IMMEDIATE")
+            for event in events:
+                sequence += self._insert(event, sequence + 1, moment)
+            self._database.execute("COMMIT")
             new, self._last = sequence - self._last, sequence
         return new
 
     def waiting_events(self, limit: int, limit_bytes: int) -> list[StoredOutgoing]:
         """The oldest unacknowledged events, at most so many and so long together, but at least one."""
-        with self._lock:
+        with self._exclusive():
             rows = self._database.execute(
                 "SELECT sequence, accepted, bytes FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 (self._acknowledged, limit),
@@ -157,13 +157,13 @@ class Outbox:
 
     def first_held(self) -> int:
         """Lowest sequence still here; the next one to be given out when nothing is."""
-        with self._lock:
+        with self._exclusive():
             row = self._database.execute("SELECT min(sequence) FROM event").fetchone()
             return int(row[0]) if row[0] is not None else self._last + 1
 
     def acknowledge(self, sequence: int) -> None:
         """Note that the center holds everything up to a sequence; also backwards, when it wants something again."""
-        with self._lock:
+        with self._exclusive():
             sequence = min(sequence, self._last)
             self._transaction(
                 [
@@ -185,7 +185,7 @@ class Outbox:
             active=True,
         )
         content = write_event(fault, id=uuid4(), source=self._source, sequence=sequence, time=moment)
-        with self._lock:
+        with self._exclusive():
             self._transaction(
                 [
                     (
@@ -198,7 +198,7 @@ class Outbox:
 
     def waiting_evidence(self, limit: int, up_to: int | None = None) -> list[WaitingEvidence]:
         """Evidence the center does not have: that of the gravest findings first, then the oldest."""
-        with self._lock:
+        with self._exclusive():
             rows = self._database.execute(
                 "SELECT reference, sequence FROM evidence WHERE state = 'waiting' AND sequence <= ?"
                 " ORDER BY severity DESC, sequence LIMIT ?",
@@ -208,23 +208,23 @@ class Outbox:
 
     def settle_evidence(self, sha256: str, state: str) -> None:
         """Note what became of evidence: `sent`, `missing` (no longer on the robot) or `refused` by the center."""
-        with self._lock:
+        with self._exclusive():
             self._transaction([("UPDATE evidence SET state = ? WHERE sha256 = ?", (state, sha256))])
 
     def evidence_states(self) -> dict[str, tuple[str, str]]:
         """State and retention class of all evidence that findings refer to, by hash."""
-        with self._lock:
+        with self._exclusive():
             rows = self._database.execute("SELECT sha256, state, reference FROM evidence").fetchall()
         return {row[0]: (row[1], EvidenceReference.model_validate_json(row[2]).retention) for row in rows}
 
     def forget_evidence(self, hashes: Sequence[str]) -> None:
         """Drop the notes about evidence whose file is gone."""
-        with self._lock:
+        with self._exclusive():
             self._transaction([("DELETE FROM evidence WHERE sha256 = ? AND state <> 'waiting'", (h,)) for h in hashes])
 
     def state(self) -> OutboxState:
         """How much waits."""
-        with self._lock:
+        with self._exclusive():
             evidence = self._database.execute("SELECT count(*) FROM evidence WHERE state = 'waiting'").fetchone()[0]
             oldest = self._database.execute(
                 "SELECT accepted FROM event WHERE sequence > ? ORDER BY sequence LIMIT 1", (self._acknowledged,)
@@ -247,12 +247,12 @@ class Outbox:
 
     def command_cursor(self) -> int:
         """Number of the last command of the center that was dealt with."""
-        with self._lock:
+        with self._exclusive():
             return int(self._meta("command_cursor") or 0)
 
     def was_applied(self, command: UUID) -> bool:
         """Whether a command was dealt with before."""
-        with self._lock:
+        with self._exclusive():
             return self._database.execute("SELECT 1 FROM command WHERE id = ?", (str(command),)).fetchone() is not None
 
     def settle_command(self, number: int, command: UUID, outcome: OutgoingEvent, now: datetime | None = None) -> None:
@@ -262,24 +262,30 @@ class Outbox:
             OutboxError: the disk is full or failing; the command will come again.
         """
         moment = now or datetime.now(UTC)
-        with self._lock:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._database.execute(
-                    "INSERT OR IGNORE INTO command VALUES (?, ?)", (str(command), moment.timestamp())
-                )
-                self._database.execute("INSERT OR REPLACE INTO meta VALUES ('command_cursor', ?)", (str(number),))
-                new = self._insert(outcome, self._last + 1, moment)
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._rollback()
-                raise OutboxError(str(error)) from error
+        with self._exclusive():
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("INSERT OR IGNORE INTO command VALUES (?, ?)", (str(command), moment.timestamp()))
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES ('command_cursor', ?)", (str(number),))
+            new = self._insert(outcome, self._last + 1, moment)
+            self._database.execute("COMMIT")
             self._last += new
 
     def close(self) -> None:
         """Let the file go."""
-        with self._lock:
+        with self._exclusive():
             self._database.close()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """One caller at a time; every fault of the database becomes an OutboxError and leaves nothing half done."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                # SQLite has already rolled back after some faults (full disk).
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise OutboxError(str(error)) from error
 
     def _insert(self, event: OutgoingEvent, sequence: int, moment: datetime) -> int:
         row = self._database.execute("SELECT 1 FROM event WHERE id = ?", (str(event.id),)).fetchone()
@@ -299,19 +305,10 @@ class Outbox:
         return 1
 
     def _transaction(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                self._database.execute(statement, values)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rollback()
-            raise OutboxError(str(error)) from error
-
-    def _rollback(self) -> None:
-        # SQLite has already rolled back after some faults (full disk).
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
+        for statement, values in statements:
+            self._database.execute(statement, values)
+        self._database.execute("COMMIT")
 
     def _meta(self, name: str) -> str:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

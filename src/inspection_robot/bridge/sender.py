@@ -19,7 +19,7 @@ from inspection_contract.client import CenterBusy, CenterClient, CenterError, Ce
 from inspection_contract.events import RobotStatus
 from inspection_robot.bridge.backoff import Backoff
 from inspection_robot.bridge.credentials import Credentials
-from inspection_robot.bridge.outbox import Outbox, StoredOutgoing, WaitingEvidence
+from inspection_robot.bridge.outbox import Outbox, OutboxError, StoredOutgoing, WaitingEvidence
 from inspection_robot.evidence import EvidenceError, EvidenceStore
 
 _LOG = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Sender:
             self._news.clear()
             try:
                 idle = self.send_once()
-            except CenterError as error:
+            except (CenterError, OutboxError) as error:
                 self._failed(error)
                 continue
             self._backoff.succeeded()
@@ -187,12 +187,12 @@ class Sender:
 
     def _send_status(self) -> None:
         while not self._stopping.wait(self._status_interval_s):
-            status = self._status()
-            if status is None:
-                continue
             try:
+                status = self._status()
+                if status is None:
+                    continue
                 self._client.put_status(status)
-            except CenterError as error:
+            except (CenterError, OutboxError) as error:
                 self._update(connected=False, error=str(error))
                 self._stopping.wait(self._backoff.maximum_s)
             else:
@@ -200,9 +200,9 @@ class Sender:
                     self._update(connected=True, error="")
                     self.wake()
 
-    def _failed(self, error: CenterError) -> None:
+    def _failed(self, error: CenterError | OutboxError) -> None:
         if self.state.error != str(error):
-            _LOG.warning("center: %s", error)
+            _LOG.warning("%s: %s", "outbox" if isinstance(error, OutboxError) else "center", error)
         self._update(connected=False, error=str(error))
         advice = error.retry_after_s if isinstance(error, CenterBusy) else 0.0
         deadline = time.monotonic() + self._backoff.failed(min(advice, self._backoff.maximum_s))
