@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from inspection_contract.errors import InputError
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     them with a reading at least; ``recordings_empty`` those in which nobody was scanned (label 0) and
     ``false_readings`` the readings in them. Recordings without a label are left out.
     """
+    cv2.setNumThreads(1)
     detector = FaceDetector(find(MODEL_NAME))
     entries = [entry for entry in manifest(arguments.data) if entry.get("label_scanned") not in (None, "")]
     read = people = empty = false_readings = readings = frames = 0

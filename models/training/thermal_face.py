@@ -267,18 +267,39 @@ def export(network: FaceNetwork, path: Path) -> None:
     )  # fmt: skip
 
 
+def write_test_set(folder: Path, count: int, seed: int) -> None:
+    """Write rendered pictures and YOLO boxes, as `./robot bench faces` reads them; seeds apart from training's."""
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    renderer, random = SceneRenderer(seed + 50_000_000), np.random.default_rng(seed + 60_000_000)
+    for number in range(count):
+        scene = renderer.render()
+        picture = np.uint8(np.clip(sensor(scene.celsius, random), 0, 1) * 255)
+        height, width = picture.shape
+        cv2.imwrite(str(folder / "images" / f"{number:05}.png"), picture)
+        lines = [
+            f"0 {(x + w / 2) / width:.6f} {(y + h / 2) / height:.6f} {w / width:.6f} {h / height:.6f}"
+            for x, y, w, h in (face.box for face in scene.faces)
+        ]
+        (folder / "labels" / f"{number:05}.txt").write_text("\n".join(lines))
+
+
 def main() -> None:
     """Render, train, export."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder for the rendered scenes")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/thermal_face"), help="folder for the rendered scenes")
     parser.add_argument("--scenes", type=int, default=16000, help="training scenes (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=25.0, help="training time (default %(default)s)")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--workers", type=int, default=2, help="rendering processes")
     parser.add_argument("--threads", type=int, default=1, help="training threads")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--test-set", type=Path, metavar="DIR", help="only write 1000 test scenes to DIR")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "thermal_face.onnx")
     arguments = parser.parse_args()
+    if arguments.test_set is not None:
+        write_test_set(arguments.test_set, 1000, arguments.seed)
+        return
     arguments.work.mkdir(parents=True, exist_ok=True)
     part = 500
     tasks = [

@@ -60,7 +60,8 @@ class Face:
 
 def grey_from_celsius(celsius: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale a radiometric picture to 0..1 by its own coldest and warmest parts, float32 of the same shape."""
-    sample = celsius[:: max(celsius.shape[0] // 120, 1), :: max(celsius.shape[1] // 160, 1)]
+    step = max(celsius.shape[1] // 80, 1)
+    sample = celsius[::step, ::step]
     low, high = np.percentile(sample, (1.0, 99.7))
     high = max(min(float(high), _HOTTEST_SCALE_C), float(low) + _SMALLEST_SPAN_C)
     return np.asarray(np.clip((celsius - np.float32(low)) * np.float32(1.0 / (high - float(low))), 0.0, 1.0))

@@ -292,7 +292,8 @@ class ThermalNode(InspectionNode[ThermalParameters]):
     def _detection(self, header: Any, kind: str, severity: int, confidence: float, subject: str) -> Any:
         return Detection(
             header=header, uuid=UUID(uuid=np.frombuffer(uuid.uuid4().bytes, np.uint8)), kind=kind,
-            severity=int(severity), confidence=confidence, subject=subject, value=math.nan, standard_uncertainty=math.nan,
+            severity=int(severity), confidence=confidence, subject=subject, value=math.nan,
+            standard_uncertainty=math.nan,
         )  # fmt: skip
 
     def _publish_finding(self, header: Any, finding: Finding) -> None:

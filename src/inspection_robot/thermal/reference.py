@@ -154,7 +154,8 @@ def _inner(picture: NDArray[np.float32], x: float, y: float, radius: float) -> t
     rows = slice(max(round(y) - reach, 0), round(y) + reach + 1)
     columns = slice(max(round(x) - reach, 0), round(x) + reach + 1)
     part = picture[rows, columns]
-    ys, xs = np.mgrid[rows.start : rows.start + part.shape[0], columns.start : columns.start + part.shape[1]]
+    ys = np.arange(rows.start, rows.start + part.shape[0])[:, None]
+    xs = np.arange(columns.start, columns.start + part.shape[1])
     values = part[(xs - x) ** 2 + (ys - y) ** 2 <= max(radius, 1.0) ** 2]
     if values.size == 0:
         return math.nan, math.nan
@@ -245,7 +246,8 @@ class ReferenceTracker:
         offset, spread = float(np.median(recent[:, 1])), float(recent[:, 1].std())
         drift, settled = math.nan, True
         if len(recent) >= 4 and np.ptp(recent[:, 0]) > 0.3:
-            drift = float(np.polyfit(recent[:, 0] - now_s, recent[:, 1], 1)[0])
+            times = recent[:, 0] - recent[:, 0].mean()
+            drift = float(times @ (recent[:, 1] - offset) / (times @ times))
             settled = abs(drift) < self.SETTLED_C_PER_S
         uncertainty = math.hypot(self._settings.standard_uncertainty_c, spread)
         return ReferenceState(disc, offset, uncertainty, drift, settled, lost)
