@@ -284,3 +284,12 @@ def test_deactivating_ends_running_goals_with_a_result(ros_graph: Any, sample: A
     ros_graph.spin_until(again.done)
     assert not again.result().accepted
     client.destroy()
+
+
+def test_a_transition_that_is_not_allowed_is_refused_with_an_answer(ros_graph: Any, sample: Any) -> None:
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    assert not ros_graph.call(ChangeState, "sample/change_state", request).success
+    assert state(sample) == "unconfigured"

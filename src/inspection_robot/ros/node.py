@@ -43,6 +43,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from inspection_interfaces.msg import Fault as FaultMessage
 from inspection_interfaces.msg import Heartbeat
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 
 from inspection_contract.errors import InputError
@@ -56,6 +57,7 @@ from inspection_robot.ros.workers import LatestWorker, Loop, Worker
 
 __all__ = ["InspectionNode", "Level", "Part", "Severity", "run"]
 
+RCLError = rclpy_implementation.RCLError
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -97,13 +99,15 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         self._sequence = 0
         self._finalized = False
         self._host = platform.node()
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         make_publisher = super().create_publisher
         self._heartbeats = make_publisher(Heartbeat, "heartbeats", qos.EVENT)
         self._faults = make_publisher(FaultMessage, "faults", qos.ALARM)
         self._diagnostics = make_publisher(DiagnosticArray, "/diagnostics", qos.EVENT)
-        super().create_timer(HEARTBEAT_PERIOD_S, self._send_heartbeat, clock=steady)
-        super().create_timer(DIAGNOSTICS_PERIOD_S, self._send_diagnostics, clock=steady)
+        super().create_timer(HEARTBEAT_PERIOD_S, self._send_heartbeat, clock=self.steady_clock)
+        super().create_timer(DIAGNOSTICS_PERIOD_S, self._send_diagnostics, clock=self.steady_clock)
+        # rclpy raises out of the executor, and never answers, when a transition is not allowed in the present state.
+        self._service_change_state.callback = self._refusing(self._service_change_state.callback)
         self._parameters_object: P = declare(
             self, parameters, parameter_files, overrides or {}, self._change_parameters
         )
@@ -129,7 +133,7 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         """Tell how the parts of the node fare; called once a second, must be quick."""
         return ()
 
-    # What a node uses.
+    # What a node uses. For timers that must run when simulated time stands still: clock=self.steady_clock.
 
     @property
     def parameters(self) -> P:
@@ -293,6 +297,17 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         super().destroy_node()
 
     # Inside.
+
+    def _refusing(self, change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except RCLError as error:
+                self.get_logger().warning(f"transition refused: {str(error).splitlines()[0]}")
+                response.success = False
+                return response
+
+        return answer
 
     def _attempt(self, name: str, step: Callable[[], None]) -> bool:
         succeeded, failed = self._outcome(name, "node")
