@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -25,7 +26,7 @@ IN_FRONT_M: Final = 1.0
 """Who visits the robot stops so far in front of it [m]."""
 MARGIN_M: Final = 0.25
 LUGGAGE_BEHIND_M: Final = 0.45
-AWAY_S: Final = (5.0, 25.0)
+AWAY_S: Final = (0.5, 4.0)
 """A member of the crowd who left comes back after a time in this range [s]."""
 
 
@@ -62,18 +63,24 @@ class People:
     until_s: NDArray[np.float64]
     spot: NDArray[np.float64]
     trail: NDArray[np.float64]
-    standing_at: list[str] = field(default_factory=list)
 
     def present(self) -> NDArray[np.bool_]:
         """Tell who is in the hall, (n,)."""
-        return self.phase != Phase.ABSENT
+        return np.asarray(self.phase != Phase.ABSENT)
 
 
 class Itinerary:
     """Leads people along their ways: keeps one way field a place, and moves everybody from stop to stop."""
 
-    def __init__(self, world: World, grid: Grid, specs: tuple[PassengerSpec, ...], crowd_from: int, generator: np.random.Generator) -> None:
-        """Plan all ways and put the crowd (``specs[crowd_from:]``) into the hall; planted passengers come in their time.
+    def __init__(
+        self,
+        world: World,
+        grid: Grid,
+        specs: tuple[PassengerSpec, ...],
+        crowd_from: int,
+        generator: np.random.Generator,
+    ) -> None:
+        """Plan all ways and put the crowd, ``specs[crowd_from:]``, into the hall; the others come in their time.
 
         Raises:
             InputError: a place lies in a wall, or there is no way between two places that somebody wants to walk.
@@ -90,12 +97,18 @@ class Itinerary:
         for spec in specs:
             self._check(spec)
         count = len(specs)
-        walkers = Walkers(np.full((count, 2), np.nan), np.zeros((count, 2)), crowd.draw_speeds(count, generator), np.full(count, BODY_RADIUS_M))
+        walkers = Walkers(
+            np.full((count, 2), np.nan),
+            np.zeros((count, 2)),
+            crowd.draw_speeds(count, generator),
+            np.full(count, BODY_RADIUS_M),
+        )
         for index, spec in enumerate(specs):
             if spec.speed_m_s is not None:
                 walkers.speed[index] = spec.speed_m_s
         self.people = People(
-            specs, np.arange(count) >= crowd_from, walkers, np.zeros(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64),
+            specs, np.arange(count) >= crowd_from, walkers, np.zeros(count),
+            np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64),
             np.array([spec.at_s for spec in specs]), np.zeros((count, 2)), np.full((count, 2), np.nan),
         )  # fmt: skip
         self._fill()
@@ -108,7 +121,9 @@ class Itinerary:
         if not len(here):
             return
         target, direction = self._aims(here, robot)
-        arrived = (np.linalg.norm(target - people.walkers.position[here], axis=1) < ARRIVED_M) & (people.phase[here] == Phase.WALKING)
+        arrived = (np.linalg.norm(target - people.walkers.position[here], axis=1) < ARRIVED_M) & (
+            people.phase[here] == Phase.WALKING
+        )
         for index in here[arrived]:
             self._arrive(int(index), time_s)
         still = people.present()[here]
@@ -123,7 +138,7 @@ class Itinerary:
 
     def _check(self, spec: PassengerSpec) -> None:
         names = [spec.enters, *(stop.place for stop in spec.stops if stop.place != ROBOT), spec.leaves]
-        for start, end in zip(names, names[1:], strict=False):
+        for start, end in itertools.pairwise(names):
             x, y = self._xy[self._places[start]]
             row, column = self._grid.cell(np.array([x]), np.array([y]))
             if not np.isfinite(self._cost[self._places[end], row[0], column[0]]):
@@ -132,7 +147,11 @@ class Itinerary:
     def _fill(self) -> None:
         """Spread the crowd over the hall at free places away from each other."""
         people = self.people
-        reachable = np.argwhere((self._cost < np.inf).all(axis=0) & (self._grid.clearance > 2 * BODY_RADIUS_M)) if len(self._cost) else np.empty((0, 2))
+        reachable = (
+            np.argwhere((self._cost < np.inf).all(axis=0) & (self._grid.clearance > 2 * BODY_RADIUS_M))
+            if len(self._cost)
+            else np.empty((0, 2))
+        )
         for index in np.flatnonzero(people.returns):
             for _ in range(50):
                 row, column = reachable[self._generator.integers(len(reachable))]
@@ -186,7 +205,9 @@ class Itinerary:
         stops, stop = self.people.specs[index].stops, self.people.stop[index]
         return stops[stop] if stop < len(stops) else None
 
-    def _aims(self, here: NDArray[np.int64], robot: tuple[float, float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _aims(
+        self, here: NDArray[np.int64], robot: tuple[float, float, float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return everybody's target (k, 2) [m] and the unit direction to walk in (k, 2)."""
         people = self.people
         position = people.walkers.position[here]
@@ -212,11 +233,15 @@ class Itinerary:
         """Let people look where they walk, or at the robot where they were told to."""
         people = self.people
         velocity = people.walkers.velocity[here]
-        wanted = np.where(np.linalg.norm(velocity, axis=1) > 0.15, np.arctan2(velocity[:, 1], velocity[:, 0]), people.yaw[here])
+        wanted = np.where(
+            np.linalg.norm(velocity, axis=1) > 0.15, np.arctan2(velocity[:, 1], velocity[:, 0]), people.yaw[here]
+        )
         for row, index in enumerate(here):
             stop = self.next_stop(int(index))
             if stop is not None and stop.face_robot and people.phase[index] == Phase.STANDING:
-                wanted[row] = np.arctan2(robot[1] - people.walkers.position[index, 1], robot[0] - people.walkers.position[index, 0])
+                wanted[row] = np.arctan2(
+                    robot[1] - people.walkers.position[index, 1], robot[0] - people.walkers.position[index, 0]
+                )
         difference = (wanted - people.yaw[here] + np.pi) % (2 * np.pi) - np.pi
         people.yaw[here] += np.clip(difference, -3.0 * dt, 3.0 * dt)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
@@ -18,14 +19,29 @@ MODEL_HEIGHT_M: Final = 1.72
 REFERENCE_AIR_C: Final = 24.1
 """Mean air temperature of the FDA/PhysioNet face-oral-temp-data (CC0), to which the offsets below belong [°C]."""
 OFFSETS_C: Final = {
-    "canthus": -1.31, "face": -2.59, "mouth": -1.70, "head": -3.2, "neck": -2.4, "nose": -4.2, "hand": -5.0, "hair": -7.5,
+    "canthus": -1.31, "face": -2.59, "mouth": -1.70, "head": -3.2, "neck": -2.4, "nose": -4.2,
+    "hand": -5.0, "hair": -7.5,
 }  # fmt: skip
-"""Skin minus core temperature at :data:`REFERENCE_AIR_C` [K]. Canthus, face (forehead centre) and mouth are the means of
-that data set (round 1, 1,020 people); the others are typical of thermograms and only need to be cooler than the face."""
-PER_AIR_DEGREE: Final = {"canthus": 0.154, "face": 0.2, "mouth": 0.154, "head": 0.25, "neck": 0.2, "nose": 0.45, "hand": 0.4, "hair": 0.6}
+"""Skin minus core temperature at :data:`REFERENCE_AIR_C` [K]. Canthus, face (forehead centre) and mouth are the means
+of that data set (round 1, 1,020 people); the others are typical of thermograms, cooler than the face."""
+PER_AIR_DEGREE: Final = {
+    "canthus": 0.154,
+    "face": 0.2,
+    "mouth": 0.154,
+    "head": 0.25,
+    "neck": 0.2,
+    "nose": 0.45,
+    "hand": 0.4,
+    "hair": 0.6,
+}
 """Rise of skin temperature per degree of air [1]; canthus: 28 people in four ambients (thermal.md)."""
 CLOTHING_SHARE: Final = 0.45
 """Clothing surface: air + this share of (33 °C − air)."""
+CLOTHES: Final = (
+    "0.30 0.35 0.50 1", "0.55 0.20 0.18 1", "0.20 0.42 0.28 1", "0.62 0.55 0.40 1", "0.25 0.25 0.27 1",
+    "0.70 0.70 0.72 1", "0.45 0.30 0.50 1", "0.75 0.60 0.20 1",
+)  # fmt: skip
+"""Colours of shirts and coats, RGBA."""
 GLASSES_C: Final = 3.0
 """Spectacles lie this much above the air [K] and hide the canthi: glass is opaque in 8–14 µm."""
 
@@ -67,7 +83,7 @@ def compose(world: Path, models: Path, scenario: Scenario, crowd: tuple[Passenge
 def make_crowd(spec: CrowdSpec, generator: np.random.Generator) -> tuple[PassengerSpec, ...]:
     """Draw the ordinary passengers of a crowd: healthy, some with luggage, each with a way through the hall.
 
-    Core temperature ~ N(36.75, 0.2) °C cut to 36.1..37.2 (FDA data: oral mean of the afebrile), height ~ N(1.69, 0.09) m.
+    Core temperature ~ N(36.75, 0.2) °C cut to 36.1..37.2 (healthy adults), height ~ N(1.69, 0.09) m.
     """
     people = []
     for index in range(spec.passengers):
@@ -119,10 +135,24 @@ def _passenger(models: Path, person: PassengerSpec, air_c: float) -> Element:
             _glasses(visual, name)
     for visual in element.iter("visual"):
         part = str(visual.get("name"))
-        value = air_c + GLASSES_C if part.startswith("glass") else skin_temperature_c(part, person.core_temperature_c, air_c)
+        value = (
+            air_c + GLASSES_C
+            if part.startswith("glass")
+            else skin_temperature_c(part, person.core_temperature_c, air_c)
+        )
         _set_temperature(visual, value)
+    _dress(element, person.id)
     _scale(element, person.height_m / MODEL_HEIGHT_M)
     return element
+
+
+def _dress(element: Element, name: str) -> None:
+    """Give somebody clothes of a colour of their own, which follows from their name."""
+    shirt = CLOTHES[zlib.crc32(name.encode()) % len(CLOTHES)]
+    for visual in element.iter("visual"):
+        if str(visual.get("name")).split("_")[0] in ("torso", "arm"):
+            for colour in visual.findall("material/*"):
+                colour.text = shirt
 
 
 def _glasses(visual: Element, name: str) -> None:

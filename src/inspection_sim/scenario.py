@@ -1,12 +1,12 @@
 """Scenarios: what happens in a world, read from YAML with every mistake named.
 
-A scenario plants people, luggage and objects with known properties, orders faults, and fixes the seed; the truth that the
-scorer compares with follows from what is planted, so that it is written down once.
+A scenario plants people, luggage and objects with known properties, orders faults, and fixes the seed; the truth that
+the scorer compares with follows from what is planted, so that it is written down once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
@@ -61,13 +61,15 @@ class OdorSpec:
 
     def check(self, where: str) -> None:
         """Refuse an unknown substance and impossible numbers."""
-        _require(self.substance in SUBSTANCES, where, f"no substance {self.substance!r}; there are {', '.join(SUBSTANCES)}")
+        _require(
+            self.substance in SUBSTANCES, where, f"no substance {self.substance!r}; there are {', '.join(SUBSTANCES)}"
+        )
         _require(0.0 < self.ppm <= 1e5, where, f"{self.ppm} ppm is outside 0..1e5")
 
 
 @dataclass(frozen=True)
 class LuggageSpec:
-    """A suitcase: surface temperature of its contents [°C], smell, source, text of its tag, and whether that is wanted."""
+    """A suitcase: surface temperature of its contents [°C], smell, source, its tag, whether that is wanted."""
 
     temperature_c: float | None = None
     odor: OdorSpec | None = None
@@ -93,7 +95,7 @@ class SpeechSpec:
 
 @dataclass(frozen=True)
 class StopSpec:
-    """A stop on somebody's way: place (or :data:`ROBOT`) and waiting time [s]; while waiting one may look at the robot."""
+    """A stop on somebody's way: place (or :data:`ROBOT`), waiting time [s], whether to look at the robot."""
 
     place: str
     wait_s: float = 0.0
@@ -120,9 +122,17 @@ class PassengerSpec:
 
     def check(self, where: str) -> None:
         """Refuse impossible bodies."""
-        _require(30.0 <= self.core_temperature_c <= 43.0, where, f"core temperature {self.core_temperature_c} °C is outside 30..43")
+        _require(
+            30.0 <= self.core_temperature_c <= 43.0,
+            where,
+            f"core temperature {self.core_temperature_c} °C is outside 30..43",
+        )
         _require(0.8 <= self.height_m <= 2.2, where, f"height {self.height_m} m is outside 0.8..2.2")
-        _require(self.speed_m_s is None or 0.1 <= self.speed_m_s <= 2.5, where, f"speed {self.speed_m_s} m/s is outside 0.1..2.5")
+        _require(
+            self.speed_m_s is None or 0.1 <= self.speed_m_s <= 2.5,
+            where,
+            f"speed {self.speed_m_s} m/s is outside 0.1..2.5",
+        )
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,11 @@ class FaultSpec:
     def check(self, where: str) -> None:
         """Refuse devices and faults that do not exist."""
         _require(self.device in FAULTS, where, f"no device {self.device!r}; there are {', '.join(FAULTS)}")
-        _require(self.fault in FAULTS[self.device], where, f"{self.device} knows {', '.join(FAULTS[self.device])}, not {self.fault!r}")
+        _require(
+            self.fault in FAULTS[self.device],
+            where,
+            f"{self.device} knows {', '.join(FAULTS[self.device])}, not {self.fault!r}",
+        )
         _require(self.at_s >= 0 and self.for_s > 0, where, "a fault needs at_s ≥ 0 and for_s > 0")
 
 
@@ -172,7 +186,9 @@ class CrowdSpec:
     def check(self, where: str) -> None:
         """Refuse impossible numbers."""
         _require(0 <= self.passengers <= 200, where, f"{self.passengers} passengers are outside 0..200")
-        _require(not self.passengers or bool(self.enters and self.leaves), where, "a crowd needs doors: enters and leaves")
+        _require(
+            not self.passengers or bool(self.enters and self.leaves), where, "a crowd needs doors: enters and leaves"
+        )
         for share in (self.luggage_share, self.visit_robot_share):
             _require(0.0 <= share <= 1.0, where, f"a share of {share} is outside 0..1")
 
@@ -196,7 +212,7 @@ class Scenario:
     def check(self, where: str) -> None:
         """Refuse what no world could run."""
         _require(1.0 <= self.duration_s <= 86400.0, where, f"duration {self.duration_s} s is outside 1..86400")
-        ids = [item.id for item in (*self.passengers, *self.objects)]
+        ids = [*(person.id for person in self.passengers), *(item.id for item in self.objects)]
         doubles = sorted({name for name in ids if ids.count(name) > 1})
         _require(not doubles, where, f"two things are called {', '.join(doubles)}")
 
@@ -216,7 +232,7 @@ def read_scenario(path: Path) -> Scenario:
     return _build(Scenario, content, str(path), "scenario")
 
 
-def check_against(scenario: Scenario, world: World, models: Iterable[str]) -> None:
+def check_against(scenario: Scenario, world: World, models: Collection[str]) -> None:
     """Refuse a scenario that names places or models its world does not have.
 
     Raises:
@@ -232,7 +248,7 @@ def check_against(scenario: Scenario, world: World, models: Iterable[str]) -> No
     for who, name in asked:
         _require(name in places, scenario.name, f"{who}: world {world.name} has no place {name!r}")
     for item in scenario.objects:
-        _require(item.model in set(models), scenario.name, f"{item.id}: there is no model {item.model!r}")
+        _require(item.model in models, scenario.name, f"{item.id}: there is no model {item.model!r}")
 
 
 T = TypeVar("T")
@@ -252,7 +268,9 @@ def _build(kind: type[T], content: Any, path: str, where: str) -> T:
     unknown = sorted(set(map(str, content)) - set(known))
     if unknown:
         raise InputError(path, f"{where}: unknown key {', '.join(unknown)}; there are {', '.join(known)}")
-    missing = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in content]
+    missing = [
+        n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in content
+    ]
     if missing:
         raise InputError(path, f"{where}: {', '.join(missing)} is missing")
     values = {name: _value(types[name], value, path, f"{where}.{name}") for name, value in content.items()}

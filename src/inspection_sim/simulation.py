@@ -1,7 +1,7 @@
 """The simulated hall in time: robot, people, fields and sensors, without any ROS.
 
-One :class:`Simulation` is stepped at :data:`TICK_S`; sensors are read when their owner wants them. The same seed and the
-same commands give the same truth, bit for bit: every part draws from a generator of its own.
+One :class:`Simulation` is stepped at :data:`TICK_S`; sensors are read when their owner wants them. The same seed and
+the same commands give the same truth, bit for bit: every part draws from a generator of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_contract.resources import share
 from inspection_sim.crowd import Walkers
 from inspection_sim.fields import odor
 from inspection_sim.fields.odor import Plume
@@ -40,10 +41,10 @@ ROBOT_WALKER_SPEED: Final = 1.0
 SOURCE_HEIGHT_M: Final = 1.1
 LUGGAGE_HEIGHT_M: Final = 0.35
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-WORLDS: Final = REPOSITORY / "sim" / "worlds"
-MODELS: Final = REPOSITORY / "sim" / "models"
-SCENARIOS: Final = REPOSITORY / "sim" / "scenarios"
+SIMULATION_FILES: Final = share() / "sim"
+WORLDS: Final = SIMULATION_FILES / "worlds"
+MODELS: Final = SIMULATION_FILES / "models"
+SCENARIOS: Final = SIMULATION_FILES / "scenarios"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def load(scenario: Path | str, seed: int | None = None) -> Setting:
     crowd = make_crowd(read.crowd, np.random.default_rng([seed, 0]))
     root = compose(file, MODELS, read, crowd)
     world = parse_world(root, file, MODELS)
-    check_against(read, world, (folder.name for folder in MODELS.iterdir()))
+    check_against(read, world, {folder.name for folder in MODELS.iterdir()})
     return Setting(read, seed, world, (*read.passengers, *crowd), floor_plan(world), solids_of(world))
 
 
@@ -95,21 +96,28 @@ class Simulation:
         self.setting = setting
         self.ticks = 0
         generators = [np.random.default_rng([setting.seed, part]) for part in range(1, 7)]
-        self._people_random, self._base_random, self._lidar_random, self._odor_random, self._count_random, _ = generators
+        self._people_random, self._base_random, self._lidar_random, self._odor_random, self._count_random, _ = (
+            generators
+        )
         scenario = setting.scenario
         start = setting.world.place(scenario.robot)
         self.base = BaseState(start.x, start.y, start.yaw)
         self.unit = base.draw_unit(self._base_random)
         self.dock = next((p for p in setting.world.places if p.kind == "dock"), None)
-        self.itinerary = Itinerary(setting.world, setting.grid, setting.people, len(scenario.passengers), self._people_random)
+        self.itinerary = Itinerary(
+            setting.world, setting.grid, setting.people, len(scenario.passengers), self._people_random
+        )
         self.scene: Scene = build_scene(setting.world)
-        self._moving = {model.name: index for index, model in enumerate(m for m in setting.world.models if not m.static)}
+        self._moving = {
+            model.name: index for index, model in enumerate(m for m in setting.world.models if not m.static)
+        }
         self._command, self._command_at_s = (0.0, 0.0), -1e9
         self.plume = Plume.empty()
         self.count_rate_cps = 0.0
-        self.counts = 0
         self._odor_specs = [(p.id, "", p.odor) for p in scenario.passengers if p.odor]
-        self._odor_specs += [(p.id, "luggage", p.luggage.odor) for p in scenario.passengers if p.luggage and p.luggage.odor]
+        self._odor_specs += [
+            (p.id, "luggage", p.luggage.odor) for p in scenario.passengers if p.luggage and p.luggage.odor
+        ]
         self._odor_specs += [(item.id, "object", item.odor) for item in scenario.objects if item.odor]
         self.substances = tuple(sorted({spec.substance for _, _, spec in self._odor_specs}))
         self.bodies = self._place()
@@ -144,7 +152,6 @@ class Simulation:
             self.bodies = self._place()
         if self.ticks % RATE_EVERY == 0:
             self.count_rate_cps = self._count_rate()
-        self.counts += int(self._count_random.poisson(self.count_rate_cps * TICK_S))
         if self.ticks % ODOR_EVERY == 0 and self._odor_specs:
             self._step_plume()
 
@@ -168,7 +175,12 @@ class Simulation:
         """Return (id, x, y, yaw) of everybody in the hall."""
         people = self.itinerary.people
         return [
-            (people.specs[i].id, float(people.walkers.position[i, 0]), float(people.walkers.position[i, 1]), float(people.yaw[i]))
+            (
+                people.specs[i].id,
+                float(people.walkers.position[i, 0]),
+                float(people.walkers.position[i, 1]),
+                float(people.yaw[i]),
+            )
             for i in np.flatnonzero(people.present())
         ]
 
@@ -252,7 +264,9 @@ class Simulation:
         places = [self.where(name, part) for name, part, _ in self._odor_specs]
         sources = np.array([np.full(3, np.nan) if place is None else place for place in places])
         ppm = np.array([spec.ppm for _, _, spec in self._odor_specs])
-        self.plume = odor.step(self.plume, sources, ppm, np.array(self.setting.world.air.wind), self._in_solid, self._odor_random)
+        self.plume = odor.step(
+            self.plume, sources, ppm, np.array(self.setting.world.air.wind), self._in_solid, self._odor_random
+        )
 
     def _in_solid(self, position: NDArray[np.float64]) -> NDArray[np.bool_]:
         row, column = self.setting.grid.cell(position[:, 0], position[:, 1])

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 SUBSTANCES: Final[dict[str, str]] = {
     "beef": "meat", "pork": "meat", "fish": "seafood", "shrimp": "seafood", "cheese": "dairy", "mango": "fruit",
-    "citrus": "fruit", "apple": "fruit", "flowers": "plant", "soil": "soil", "ethanol": "solvent", "coffee": "permitted",
+    "citrus": "fruit", "apple": "fruit", "flowers": "plant", "soil": "soil", "ethanol": "solvent",
+    "coffee": "permitted",
 }  # fmt: skip
 """Substance → family, the class list of detector-dog training (odor.md)."""
 

@@ -80,7 +80,7 @@ def path_lengths(solids: Solids, start: NDArray[np.float64], end: NDArray[np.flo
 def _circle(
     a: NDArray[np.float64], direction: NDArray[np.float64], radius: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return line parameters where a + t·direction enters and leaves circles about the origin; ±inf when parallel inside."""
+    """Return where lines a + t·direction enter and leave circles about the origin; ±inf for upright ones inside."""
     square = np.sum(direction**2, axis=1)
     half_b = np.sum(a * direction, axis=1)
     c = np.sum(a**2, axis=1) - radius**2
@@ -94,7 +94,9 @@ def _circle(
     return near, far
 
 
-def line_flux(source: Source, position: NDArray[np.float64], solids: Solids) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def line_flux(
+    source: Source, position: NDArray[np.float64], solids: Solids
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a source's uncollided lines at a position: energies [keV] and photons per m² and second, each (n,)."""
     energy, yield_per_decay = lines(source.nuclide)
     squared_m2 = max(float(np.sum((position - source.position) ** 2)), CLOSEST_M**2)

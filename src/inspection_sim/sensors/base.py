@@ -104,7 +104,9 @@ def drive(
         v = 0.0
     distance, turn = v * dt, w * dt
     middle = state.yaw + turn / 2
-    odometry_distance = distance * unit.distance_scale + generator.normal(0.0, ODOMETRY_NOISE_M) * np.sqrt(abs(distance))
+    odometry_distance = distance * unit.distance_scale + generator.normal(0.0, ODOMETRY_NOISE_M) * np.sqrt(
+        abs(distance)
+    )
     odometry_turn = turn * unit.turn_scale + generator.normal(0.0, ODOMETRY_NOISE_RAD) * np.sqrt(abs(turn))
     odometry_middle = state.odom_yaw + odometry_turn / 2
     return replace(
@@ -130,7 +132,9 @@ def voltage(state: BaseState) -> float:
     return VOLTAGE[0] + (VOLTAGE[1] - VOLTAGE[0]) * state.energy_wh / CAPACITY_WH
 
 
-def inertial(state: BaseState, unit: Unit, generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def inertial(
+    state: BaseState, unit: Unit, generator: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return angular velocity [rad/s] and linear acceleration [m/s²] as the inertial unit measures them, each (3,)."""
     angular = np.array([0.0, 0.0, state.w + unit.gyro_bias]) + generator.normal(0.0, GYRO_NOISE, 3)
     linear = np.array([state.acceleration, state.v * state.w, GRAVITY]) + generator.normal(0.0, ACCELEROMETER_NOISE, 3)

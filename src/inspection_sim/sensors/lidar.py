@@ -13,7 +13,7 @@ from inspection_sim.world.scene import SOLID_GROUP, Scene
 
 @dataclass(frozen=True)
 class LidarModel:
-    """Constants of the scanner (of the class of an RPLIDAR S2): rays a turn, range [m], noise [m], share of lost rays."""
+    """Constants of the scanner, of the class of an RPLIDAR S2: rays a turn, range and noise [m], share of lost rays."""
 
     rays: int = 360
     rate_hz: float = 10.0
@@ -51,7 +51,18 @@ def scan(
     groups = np.zeros(6, dtype=np.uint8)
     groups[SOLID_GROUP] = 1
     mujoco.mj_multiRay(
-        scene.model, scene.data, position, rays.ravel(), groups, 1, -1, geoms, distance, None, model.rays, model.farthest_m
+        scene.model,
+        scene.data,
+        position,
+        rays.ravel(),
+        groups,
+        1,
+        -1,
+        geoms,
+        distance,
+        None,
+        model.rays,
+        model.farthest_m,
     )
     measured = distance + generator.normal(0.0, model.noise_m, model.rays)
     lost = (geoms < 0) | (generator.random(model.rays) < model.lost_share) | (measured > model.farthest_m)

@@ -28,7 +28,7 @@ class Mount:
 LIDAR: Final = Mount("lidar_link", 0.18, 0.0, 0.28)
 IMU: Final = Mount("imu_link", 0.0, 0.0, 0.12)
 THERMAL_CAMERA: Final = Mount("thermal_optical_frame", 0.14, 0.0, 1.36, -0.12, optical=True)
-RGB_CAMERA: Final = Mount("camera_optical_frame", 0.16, 0.0, 1.24, 0.10, optical=True)
+RGB_CAMERA: Final = Mount("camera_optical_frame", 0.16, 0.0, 0.95, 0.12, optical=True)
 RADIATION_DETECTOR: Final = Mount("radiation_link", 0.10, 0.0, 0.90)
 NOSE: Final = Mount("odor_link", 0.28, 0.0, 0.45)
 MICROPHONE: Final = Mount("microphone_link", 0.12, 0.0, 1.15)

@@ -5,7 +5,7 @@ r = τ·[ε·L(T) + (1−ε)·L(T_refl)] + (1−τ)·L(T_air), L the band integr
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,12 @@ _TABLE: Final = _band_table()
 
 def radiance(temperature_k: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Return the band radiance of a black body [W m⁻² sr⁻¹]; any shape, 150..1500 K."""
-    return np.interp(temperature_k, _TABLE_K, _TABLE)
+    return np.asarray(np.interp(temperature_k, _TABLE_K, _TABLE))
 
 
-def apparent_temperature(band_radiance: NDArray[np.float64]) -> NDArray[np.float64]:
+def apparent_temperature(band_radiance: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the temperature of the black body of that band radiance [K]; the inverse of :func:`radiance`."""
-    return np.interp(band_radiance, _TABLE, _TABLE_K)
+    return np.asarray(np.interp(band_radiance, _TABLE, _TABLE_K))
 
 
 def surface_radiance(
@@ -56,4 +56,4 @@ def transmission(distance_m: NDArray[np.float64], air_c: float, relative_humidit
     water = relative_humidity * np.exp(k0 + k1 * air_c + k2 * air_c**2 + k3 * air_c**3)
     root = np.sqrt(np.maximum(distance_m, 0.0))
     terms = [np.exp(-root * (a + b * np.sqrt(water))) for a, b in zip(_ALPHA, _BETA, strict=True)]
-    return np.clip(_X * terms[0] + (1.0 - _X) * terms[1], 0.0, 1.0)
+    return np.asarray(np.clip(_X * terms[0] + (1.0 - _X) * terms[1], 0.0, 1.0))

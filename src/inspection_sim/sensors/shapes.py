@@ -75,9 +75,14 @@ def shapes_of(models: list[Model]) -> Shapes:
     rows = [(i, model, visual) for i, model in enumerate(models) for visual in model.visuals]
     for _, model, visual in rows:
         if visual.shape.kind not in ("ellipsoid", "sphere", "box"):
-            raise InputError(f"{model.name}/{visual.name}", f"a moving body cannot have a {visual.shape.kind}: ellipsoid, sphere or box")
+            raise InputError(
+                f"{model.name}/{visual.name}",
+                f"a moving body cannot have a {visual.shape.kind}: ellipsoid, sphere or box",
+            )
     half = [
-        np.array(v.shape.dimensions) / 2 if v.shape.kind == "box" else np.broadcast_to(np.array(v.shape.dimensions), (3,))
+        np.array(v.shape.dimensions) / 2
+        if v.shape.kind == "box"
+        else np.broadcast_to(np.array(v.shape.dimensions), (3,))
         for _, _, v in rows
     ]
     return Shapes(
@@ -100,7 +105,8 @@ def place(
 
     Args:
         shapes: all parts.
-        positions: (bodies, 3) [m]; yaws: (bodies,) [rad].
+        positions: (bodies, 3) [m].
+        yaws: (bodies,) [rad].
         camera: (3,) position [m].
         rotation: (3, 3) from the camera's frame (z forward) to the world's.
         far_m: how far the camera sees [m].
@@ -124,7 +130,7 @@ def place(
 
 
 def windows(placed: PlacedShapes, focal_px: float, width: int, height: int) -> NDArray[np.int64]:
-    """Return the pixel window of each part, (m, 4): first column, end column, first row, end row; empty when outside."""
+    """Return the pixel window of each part, (m, 4): first and end column, first and end row; empty outside."""
     x, y, z = placed.centre.T
     reach_x, reach_y, reach_z = placed.extent.T
     scale = focal_px / (z - reach_z)
@@ -148,7 +154,9 @@ def pairs(window: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDA
     return part, (window[part, 2] + row) * width + window[part, 0] + column
 
 
-def intersect(placed: PlacedShapes, part: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def intersect(
+    placed: PlacedShapes, part: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the depth z at which each ray (x, y, 1)·z enters its part, infinite where it misses, (k,) [m].
 
     For an ellipsoid with scaled frame M and origin o the ray d enters where |o + z·M·d| = 1: z solves
@@ -158,7 +166,8 @@ def intersect(placed: PlacedShapes, part: NDArray[np.int64], x: NDArray[np.float
     linear = np.einsum("nji,nj->ni", placed.matrix, placed.origin)
     constant = np.einsum("ni,ni->n", placed.origin, placed.origin) - 1.0
     table = np.column_stack([
-        square[:, 0, 0], 2 * square[:, 0, 1], square[:, 1, 1], 2 * square[:, 0, 2], 2 * square[:, 1, 2], square[:, 2, 2],
+        square[:, 0, 0], 2 * square[:, 0, 1], square[:, 1, 1], 2 * square[:, 0, 2], 2 * square[:, 1, 2],
+        square[:, 2, 2],
         linear, constant,
     ])  # fmt: skip
     axx, axy, ayy, ax, ay, a1, qx, qy, q1, c = table[part].T

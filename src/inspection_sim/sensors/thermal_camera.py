@@ -1,7 +1,7 @@
 """A radiometric microbolometer camera (FLIR Lepton 3.5: 160×120, 57°, 0.01 K per count) by ray casting.
 
-Rays are spent where they matter: one per 4×4 pixels of the still hall, one per pixel where neighbouring rays meet different
-surfaces, one per pixel on passengers, and 3×3 per pixel on near heads, whose canthi are smaller than a pixel.
+Rays are spent where they matter: one per 4×4 pixels of the still hall, one per pixel where neighbouring rays meet
+different surfaces, one per pixel on passengers, and 3×3 per pixel on near heads, whose canthi are smaller than a pixel.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class ThermalCameraModel:
         ffc_step_k: range of the reading's step over a correction [K] (measured on real recordings, thermal.md).
         ffc_frozen_s: the shutter is closed and the last frame repeated [s].
         ffc_settle_s: time over which the step comes [s].
+        reference: heated disc on a boom in the picture: centre in the optical frame and radius [m], temperature [°C];
+            None: there is none. The default is `thermal_reference_link` of the robot description.
     """
 
     width: int = 160
@@ -60,6 +62,7 @@ class ThermalCameraModel:
     ffc_step_k: tuple[float, float] = (0.9, 1.4)
     ffc_frozen_s: float = 0.5
     ffc_settle_s: float = 2.0
+    reference: tuple[float, float, float, float, float] | None = (0.140, -0.100, 0.350, 0.0125, 37.0)
 
     @property
     def focal_px(self) -> float:
@@ -77,15 +80,21 @@ class ThermalCamera:
         air_k = world.air.temperature_c + 273.15
         self._hall = build_scene(dataclasses.replace(world, models=tuple(m for m in world.models if m.static)))
         self._shapes = shapes_of([m for m in world.models if not m.static])
-        self._hall_radiance = np.append(_surface(self._hall.temperature_k, self._hall.emissivity, air_k), radiance(air_k))
+        self._hall_radiance = np.append(
+            _surface(self._hall.temperature_k, self._hall.emissivity, air_k), radiance(air_k)
+        )
         self._shape_radiance = _surface(self._shapes.temperature_k, self._shapes.emissivity, air_k)
         self._air_radiance = float(radiance(air_k))
         self._distances = np.linspace(0.0, FAR_M, 241)
         self._transmission = transmission(self._distances, world.air.temperature_c, world.air.relative_humidity)
         v, u = np.indices((model.height, model.width), dtype=np.float64).reshape(2, -1)
-        self._slope_x, self._slope_y = (u - (model.width - 1) / 2) / model.focal_px, (v - (model.height - 1) / 2) / model.focal_px
+        self._slope_x, self._slope_y = (
+            (u - (model.width - 1) / 2) / model.focal_px,
+            (v - (model.height - 1) / 2) / model.focal_px,
+        )
         self._pixel_rays = self._directions(u, v)
         self._along = self._pixel_rays[:, 2]
+        self._reference = self._reference_cover()
         self._unit_offset_k = generator.normal(0.0, model.unit_offset_k)
         self._pattern = generator.normal(0.0, model.fixed_pattern_k, (model.height, model.width)).astype(np.float32)
         self._marks = self._hall.data.geom_xpos[~np.isnan(self._hall.temperature_k)].copy()
@@ -147,7 +156,25 @@ class ThermalCamera:
         part, pixel = pairs(windows(placed, model.focal_px, model.width, model.height), model.width)
         self._nearest(placed, part, pixel, self._slope_x[pixel], self._slope_y[pixel], depth, value)
         self._sharpen_heads(placed, depth, value)
-        return cv2.GaussianBlur(value.reshape(model.height, model.width).astype(np.float32), (0, 0), model.blur_px)
+        if model.reference is not None:
+            value += self._reference * (float(radiance(model.reference[4] + 273.15)) - value)
+        blurred: NDArray[np.float32] = cv2.GaussianBlur(
+            value.reshape(model.height, model.width).astype(np.float32), (0, 0), model.blur_px
+        )
+        return blurred
+
+    def _reference_cover(self) -> NDArray[np.float64]:
+        """Return the share of each pixel that the heated disc covers, (pixels,)."""
+        model, fine = self.model, 8
+        if model.reference is None:
+            return np.zeros(model.width * model.height)
+        x, y, z, radius, _ = model.reference
+        step = (np.arange(fine) + 0.5) / fine - 0.5
+        u = (np.arange(model.width)[:, None] + step).ravel() - (model.width - 1) / 2
+        v = (np.arange(model.height)[:, None] + step).ravel() - (model.height - 1) / 2
+        inside = np.hypot(u / model.focal_px - x / z, v[:, None] / model.focal_px - y / z) < radius / z
+        cover: NDArray[np.float64] = inside.reshape(model.height, fine, model.width, fine).mean(axis=(1, 3)).ravel()
+        return cover
 
     def _nearest(
         self, placed: PlacedShapes, part: NDArray[np.int64], pixel: NDArray[np.int64], x: NDArray[np.float64],
@@ -210,7 +237,9 @@ class ThermalCamera:
         tau = np.interp(depth, self._distances, self._transmission)
         return np.stack([depth * self._along, tau * self._hall_radiance[ids_full] + (1.0 - tau) * self._air_radiance])
 
-    def _small_things(self, position: NDArray[np.float64], rotation: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.bool_]:
+    def _small_things(
+        self, position: NDArray[np.float64], rotation: NDArray[np.float64], rows: int, columns: int
+    ) -> NDArray[np.bool_]:
         """Mark the cells around the hall's hot and cold things, (rows, columns)."""
         marked = np.zeros((rows, columns), dtype=np.bool_)
         local = (self._marks - position) @ rotation
@@ -219,10 +248,15 @@ class ThermalCamera:
             reach = radius * focal / max(z, 0.1)
             if z > 0.3 and reach < 6.0:
                 u, v = x / z * focal + columns / 2, y / z * focal + rows / 2
-                marked[max(0, int(v - reach)) : max(0, int(v + reach) + 1), max(0, int(u - reach)) : max(0, int(u + reach) + 1)] = True
+                marked[
+                    max(0, int(v - reach)) : max(0, int(v + reach) + 1),
+                    max(0, int(u - reach)) : max(0, int(u + reach) + 1),
+                ] = True
         return marked
 
-    def _cast(self, position: NDArray[np.float64], directions: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    def _cast(
+        self, position: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Return the surface of the hall that each ray meets (geom id, −1 for none) and its distance [m]."""
         count = len(directions)
         geoms, distance = np.empty(count, dtype=np.int32), np.empty(count)
@@ -233,7 +267,7 @@ class ThermalCamera:
         return geoms, distance
 
     def _directions(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return unit vectors in the optical frame for pixel coordinates (pixel centres lie at whole numbers), (n, 3)."""
+        """Return unit vectors in the optical frame for pixel coordinates; pixel centres are whole numbers, (n, 3)."""
         model = self.model
         x = (u - (model.width - 1) / 2) / model.focal_px
         y = (v - (model.height - 1) / 2) / model.focal_px

@@ -55,13 +55,15 @@ class Grid:
         a, b = self.clearance[j, i], self.clearance[j, i + 1]
         c, d = self.clearance[j + 1, i], self.clearance[j + 1, i + 1]
         value = (a * (1 - fu) + b * fu) * (1 - fv) + (c * (1 - fu) + d * fu) * fv
-        gradient = np.stack([(b - a) * (1 - fv) + (d - c) * fv, (c - a) * (1 - fu) + (d - b) * fu], axis=1) / self.resolution
+        gradient = (
+            np.stack([(b - a) * (1 - fv) + (d - c) * fv, (c - a) * (1 - fu) + (d - b) * fu], axis=1) / self.resolution
+        )
         return value, gradient
 
     def contains(self, x: float, y: float) -> bool:
         """Tell whether a position lies on the grid."""
         rows, columns = self.occupied.shape
-        return (
+        return bool(
             self.origin[0] <= x < self.origin[0] + columns * self.resolution
             and self.origin[1] <= y < self.origin[1] + rows * self.resolution
         )
@@ -105,7 +107,9 @@ def solids_of(world: World) -> Solids:
     ]  # fmt: skip
     for _, solid in found:
         if solid.material not in MATERIALS:
-            raise InputError(world.path, f"no attenuation data for {solid.material!r}; there are {', '.join(MATERIALS)}")
+            raise InputError(
+                world.path, f"no attenuation data for {solid.material!r}; there are {', '.join(MATERIALS)}"
+            )
     if not found:
         return Solids.none()
     half = []
@@ -123,7 +127,8 @@ def way_field(grid: Grid, x: float, y: float, margin: float) -> tuple[NDArray[np
 
     Args:
         grid: floor plan.
-        x, y: the place [m].
+        x: of the place [m].
+        y: of the place [m].
         margin: nothing leads closer than this to a solid [m].
 
     Returns:
@@ -170,11 +175,13 @@ def _outline(pose: NDArray[np.float64], solid: Collision) -> NDArray[np.float64]
         half = d[1] / 2 + (d[0] if kind == "capsule" else 0.0)
         angle = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
         ring = np.stack([np.cos(angle) * d[0], np.sin(angle) * d[0], np.zeros(24)], axis=1)
-        corners = np.vstack([ring + [0, 0, half], ring - [0, 0, half]])
+        up = np.array([0.0, 0.0, half])
+        corners = np.vstack([ring + up, ring - up])
     points = corners @ pose[:3, :3].T + pose[:3, 3]
     if points[:, 2].max() < LOWEST_M or points[:, 2].min() > HIGHEST_M:
         return None
-    return points[:, :2]
+    outline: NDArray[np.float64] = points[:, :2]
+    return outline
 
 
 def _sphere_points() -> NDArray[np.float64]:

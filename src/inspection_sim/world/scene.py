@@ -69,16 +69,20 @@ class Scene:
         mujoco.mj_kinematics(self.model, self.data)
 
 
-def build_scene(world: World, robot: Model | None = None, picture: tuple[int, int] = (640, 480)) -> Scene:
+def build_scene(
+    world: World, robot: Model | None = None, picture: tuple[int, int] = (640, 480), samples: int = 0
+) -> Scene:
     """Compile a world.
 
     Args:
         world: static models become part of the world body, the others mocap bodies.
         robot: a model of the robot itself, added as the last moving body; its geoms are in :data:`ROBOT_GROUP`.
         picture: largest width and height that will be rendered off screen [px].
+        samples: multisampling of rendered pictures; 0: none.
     """
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = picture
+    spec.visual.quality.offsamples = samples
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
     spec.visual.headlight.diffuse = [0.5, 0.5, 0.5]
     spec.visual.map.znear = 0.001
@@ -101,7 +105,9 @@ def build_scene(world: World, robot: Model | None = None, picture: tuple[int, in
     compiled = spec.compile()
     data = mujoco.MjData(compiled)
     mujoco.mj_kinematics(compiled, data)
-    temperature = np.array([np.nan if v.temperature_k is None else v.temperature_k for _, v in visuals], dtype=np.float64)
+    temperature = np.array(
+        [np.nan if v.temperature_k is None else v.temperature_k for _, v in visuals], dtype=np.float64
+    )
     names = [model.name for model in moving] + ([robot.name] if robot else [])
     body_of = {name: mujoco.mj_name2id(compiled, mujoco.mjtObj.mjOBJ_BODY, name) for name in names}
     return Scene(
@@ -147,8 +153,12 @@ def _printed(spec: Any, visual: Visual, textures: dict[tuple[str, str], str]) ->
     key = (visual.texture_format, visual.texture)
     if key not in textures:
         name = f"print_{len(textures)}"
-        matrix = np.array([list(row) for row in segno.make(visual.texture, error="m", micro=False).matrix], dtype=np.uint8)
-        cells = np.kron(np.pad(np.where(matrix > 0, 0, 255).astype(np.uint8), 4, constant_values=255), np.ones((8, 8), np.uint8))
+        matrix = np.array(
+            [list(row) for row in segno.make(visual.texture, error="m", micro=False).matrix], dtype=np.uint8
+        )
+        cells = np.kron(
+            np.pad(np.where(matrix > 0, 0, 255).astype(np.uint8), 4, constant_values=255), np.ones((8, 8), np.uint8)
+        )
         side = np.repeat(cells[:, :, None], 3, axis=2)
         texture = spec.add_texture(
             name=name, type=mujoco.mjtTexture.mjTEXTURE_CUBE, width=side.shape[1], height=6 * side.shape[0], nchannel=3

@@ -1,8 +1,8 @@
 """Read a world from SDF 1.9 into typed models.
 
 The subset is what Gazebo Harmonic, libsdformat 12 and the built-in simulator understand alike: box, cylinder, sphere,
-capsule, ellipsoid and plane, poses with ``relative_to``, includes of ``model://``, sensors, plugins (kept for Gazebo) and
-namespaced data elements (``inspection:*``). Everything else is refused by name, so that a world means the same in
+capsule, ellipsoid and plane, poses with ``relative_to``, includes of ``model://``, sensors, plugins (kept for Gazebo)
+and namespaced data elements (``inspection:*``). Everything else is refused by name, so that a world means the same in
 every simulator. Units: m, rad, K.
 """
 
@@ -141,7 +141,9 @@ class World:
         for place in self.places:
             if place.name == name:
                 return place
-        raise InputError(name, f"no such place in world {self.name}; there are {', '.join(p.name for p in self.places)}")
+        raise InputError(
+            name, f"no such place in world {self.name}; there are {', '.join(p.name for p in self.places)}"
+        )
 
 
 def read_world(path: Path, models_folder: Path | None = None) -> World:
@@ -171,7 +173,17 @@ def parse_world(root: Element, path: Path, models_folder: Path) -> World:
             models.append(_model(element, path))
         elif element.tag == "include":
             models.append(_include(element, path, models_folder))
-        elif element.tag not in {"physics", "plugin", "light", "scene", "gravity", "atmosphere", "magnetic_field", "wind", "gui"} and not _is_data(element):
+        elif element.tag not in {
+            "physics",
+            "plugin",
+            "light",
+            "scene",
+            "gravity",
+            "atmosphere",
+            "magnetic_field",
+            "wind",
+            "gui",
+        } and not _is_data(element):
             raise InputError(path, f"<{element.tag}> in <world> is not in the subset")
     names = [model.name for model in models]
     doubles = sorted({name for name in names if names.count(name) > 1})

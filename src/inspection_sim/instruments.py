@@ -1,0 +1,74 @@
+"""The serial instruments of the simulated robot: emulators on pseudo-terminals, fed from the fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from inspection_sim.devices.mox_csv import MoxCsvBoard
+from inspection_sim.devices.pty_device import PtyDevice
+from inspection_sim.devices.radpro import RadProDevice
+from inspection_sim.simulation import Simulation
+
+GARBAGE_BYTES: Final = 40
+
+
+class Instruments:
+    """The radiation detector (Rad Pro) and the odor board (CSV at 2 Hz), with faults on order.
+
+    Their ports are the links ``radiation`` and ``odor`` in a folder; they move in simulated time.
+    """
+
+    def __init__(self, folder: Path, simulation: Simulation) -> None:
+        """Make the devices; they are plugged in by entering the context."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ports = {"radiation": folder / "radiation", "odor": folder / "odor"}
+        seed = simulation.setting.seed
+        self._geiger = RadProDevice(
+            self.ports["radiation"], lambda: simulation.count_rate_cps, seed, clock=lambda: simulation.time_s
+        )
+        self._odor = MoxCsvBoard(self.ports["odor"], seed=seed, simulated_time=True)
+        self._simulation = simulation
+        self._garbage = np.random.default_rng([seed, 8])
+        self._unplugged: set[str] = set()
+        self._stuck: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._geiger.start()
+        self._odor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._geiger.stop()
+        self._odor.stop()
+
+    def advance(self, duration_s: float) -> None:
+        """Bring the devices to the simulation's present, ``duration_s`` after the last call."""
+        faults = {f.device: f.fault for f in self._simulation.active_faults()}
+        for name, device in (("radiation", self._geiger), ("odor", self._odor)):
+            self._plug(name, device, faults.get(name) == "unplug")
+            if faults.get(name) == "garbage":
+                device.send(self._garbage.bytes(GARBAGE_BYTES))
+        air = self._simulation.setting.world.air
+        self._odor.set_air(self._simulation.smells_ppm(), air.temperature_c, air.relative_humidity)
+        self._hold_odor(faults.get("odor") == "stuck")
+        self._odor.advance(duration_s)
+        self._geiger.stuck = faults.get("radiation") == "stuck"
+
+    def _plug(self, name: str, device: PtyDevice, away: bool) -> None:
+        if away and name not in self._unplugged:
+            self._unplugged.add(name)
+            device.unplug()
+        elif not away and name in self._unplugged:
+            self._unplugged.remove(name)
+            device.plug()
+
+    def _hold_odor(self, stuck: bool) -> None:
+        if stuck != ("odor" in self._stuck):
+            self._odor.stick("TGS2602", stuck)
+            self._stuck ^= {"odor"}

@@ -1,0 +1,309 @@
+"""The simulator as a process: publishes the robot's devices, takes its velocity, writes down the truth.
+
+Cameras, which hold the interpreter's lock, and the stand-ins for Nav2 and robot_state_publisher are child processes.
+Prints ``ready {…}`` when everything runs, ends by itself with the scenario's duration, and on SIGINT or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import array
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import Twist
+from inspection_interfaces.msg import Detection, Incident
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import BatteryState, Imu, LaserScan
+from std_msgs.msg import Bool, Int16MultiArray, MultiArrayDimension
+from tf2_msgs.msg import TFMessage
+
+from inspection_contract.errors import InputError
+from inspection_sim.instruments import Instruments
+from inspection_sim.ros import messages, qos
+from inspection_sim.ros.cameras import RGB_RATE_HZ, CameraProcess, Shot, rgb_camera, thermal_camera
+from inspection_sim.ros.children import Child
+from inspection_sim.sensors import base
+from inspection_sim.sensors.lidar import LidarModel
+from inspection_sim.sensors.localisation import Localisation, map_to_odom, wander
+from inspection_sim.sensors.mounts import IMU, LIDAR
+from inspection_sim.sensors.thermal_camera import ThermalCameraModel
+from inspection_sim.simulation import TICK_S, Setting, Simulation, load
+from inspection_sim.speech import BLOCK_S, RATE_HZ, Microphone
+from inspection_sim.truth import TrajectoryWriter, write_summary
+
+ODOMETRY_EVERY: Final = 2
+IMU_EVERY: Final = 1
+INSTRUMENTS_EVERY: Final = 5
+LOCALISE_EVERY: Final = 5
+REPORT_EVERY_S: Final = 5.0
+LARGEST_LAG_S: Final = 0.5
+"""Behind the wall clock by more than this, the simulator gives the lost time up instead of running after it."""
+CALLBACKS_PER_TICK: Final = 20
+
+
+class Simulator:
+    """Wires a :class:`Simulation` to topics; one thread."""
+
+    def __init__(self, setting: Setting, folder: Path, arguments: list[str], rgb: bool, navigator: bool) -> None:
+        """Start the child processes, make publishers and subscriptions."""
+        self.simulation = Simulation(setting)
+        self.node = rclpy.create_node("simulator")
+        self._lidar = LidarModel()
+        self._thermal_hz = ThermalCameraModel().rate_hz
+        self._generator = np.random.default_rng([setting.seed, 9])
+        self._localisation = Localisation(np.zeros(3))
+        self._thermal = CameraProcess(thermal_camera, setting, arguments)
+        self._rgb = CameraProcess(rgb_camera, setting, arguments) if rgb else None
+        self._children = [Child("inspection_sim.ros.state_publisher", arguments)]
+        self._children += [Child("inspection_sim.ros.navigator", arguments)] if navigator else []
+        self._next_thermal_s = self._next_rgb_s = 0.0
+        try:
+            self._microphone: Microphone | None = Microphone(self.simulation)
+        except RuntimeError as error:
+            print(f"simulator: {error}", file=sys.stderr, flush=True)
+            self._microphone = None
+        self._open_topics()
+        write_summary(setting, folder)
+        self._trajectory_file: TextIO = (folder / "trajectory.jsonl").open("w", encoding="utf-8", buffering=1)
+        self._found_file: TextIO = (folder / "found.jsonl").open("w", encoding="utf-8", buffering=1)
+        self._trajectory = TrajectoryWriter(self._trajectory_file)
+        self._radio: bool | None = None
+
+    @property
+    def dropped_frames(self) -> int:
+        """Pictures that the cameras could not keep up with."""
+        return self._thermal.dropped + (self._rgb.dropped if self._rgb else 0)
+
+    def tick(self, instruments: Instruments) -> None:
+        """Go on by one tick and publish what falls due."""
+        simulation = self.simulation
+        simulation.step()
+        ticks, now = simulation.ticks, messages.stamp(simulation.time_s)
+        self._clock.publish(Clock(clock=now))
+        if ticks % IMU_EVERY == 0:
+            self._imu.publish(
+                messages.imu(now, IMU.frame, *base.inertial(simulation.base, simulation.unit, self._generator))
+            )
+        if ticks % ODOMETRY_EVERY == 0:
+            state = simulation.base
+            self._odom.publish(messages.odometry(now, state))
+            self._tf.publish(
+                TFMessage(
+                    transforms=[
+                        messages.transform(now, "odom", "base_link", state.odom_x, state.odom_y, state.odom_yaw)
+                    ]
+                )
+            )
+        if ticks % LOCALISE_EVERY == 0:
+            self._localise(now)
+        self._sense(now)
+        if ticks % INSTRUMENTS_EVERY == 0:
+            instruments.advance(INSTRUMENTS_EVERY * TICK_S)
+        if ticks % round(BLOCK_S / TICK_S) == 0 and self._microphone is not None:
+            self._publish_sound(self._microphone)
+        if ticks % 50 == 0:
+            charging = simulation.base.v == 0 and self._at_dock()
+            self._battery.publish(messages.battery(now, simulation.base, charging))
+            self._publish_radio()
+        self._trajectory.write(simulation)
+
+    def close(self) -> None:
+        """End the children and close the files."""
+        for camera in (self._thermal, self._rgb):
+            if camera is not None:
+                camera.stop()
+        for child in self._children:
+            child.stop()
+        self._trajectory_file.close()
+        self._found_file.close()
+        self.node.destroy_node()
+
+    def _open_topics(self) -> None:
+        node = self.node
+        self._clock = node.create_publisher(Clock, "/clock", qos.CLOCK)
+        self._scan = node.create_publisher(LaserScan, "scan", qos.SENSOR)
+        self._odom = node.create_publisher(Odometry, "odom", qos.SENSOR)
+        self._imu = node.create_publisher(Imu, "imu", qos.SENSOR)
+        self._battery = node.create_publisher(BatteryState, "battery_state", qos.SENSOR)
+        self._tf = node.create_publisher(TFMessage, "/tf", qos.TRANSFORM)
+        self._sound = node.create_publisher(Int16MultiArray, "microphone/audio", qos.AUDIO)
+        self._link = node.create_publisher(Bool, "simulation/radio", qos.STATE)
+        self._map = node.create_publisher(OccupancyGrid, "map", qos.STATE)
+        self._map.publish(messages.occupancy(messages.stamp(0.0), self.simulation.setting.grid))
+        node.create_subscription(
+            Twist, "cmd_vel", lambda m: self.simulation.command(m.linear.x, m.angular.z), qos.COMMAND
+        )
+        node.create_subscription(Detection, "detections", self._note_detection, qos.ALARM)
+        node.create_subscription(Incident, "incidents", self._note_incident, qos.ALARM)
+
+    def _localise(self, now: Any) -> None:
+        state = self.simulation.base
+        self._localisation = wander(self._localisation, LOCALISE_EVERY * TICK_S, self._generator)
+        x, y, yaw = map_to_odom(self.simulation.pose, (state.odom_x, state.odom_y, state.odom_yaw), self._localisation)
+        self._tf.publish(TFMessage(transforms=[messages.transform(now, "map", "odom", x, y, yaw)]))
+
+    def _sense(self, now: Any) -> None:
+        """Publish the scan and order pictures when they fall due."""
+        simulation = self.simulation
+        faults = {f.device: f.fault for f in simulation.active_faults()}
+        if simulation.ticks % round(1.0 / self._lidar.rate_hz / TICK_S) == 0 and "lidar" not in faults:
+            self._scan.publish(messages.scan(now, LIDAR.frame, self._lidar, simulation.scan(self._lidar)))
+        bodies = simulation.bodies
+        if simulation.time_s >= self._next_thermal_s:
+            self._next_thermal_s += 1.0 / self._thermal_hz
+            self._thermal.shoot(
+                Shot(simulation.time_s, simulation.pose, bodies.position, bodies.yaw, faults.get("thermal_camera", ""))
+            )
+        if self._rgb is not None and simulation.time_s >= self._next_rgb_s:
+            self._next_rgb_s += 1.0 / RGB_RATE_HZ
+            if self._rgb.alive():
+                self._rgb.shoot(
+                    Shot(simulation.time_s, simulation.pose, bodies.position, bodies.yaw, faults.get("rgb_camera", ""))
+                )
+
+    def _publish_sound(self, microphone: Microphone) -> None:
+        message = Int16MultiArray(data=array.array("h", microphone.block().tobytes()))
+        message.layout.dim = [MultiArrayDimension(label=str(RATE_HZ), size=len(message.data), stride=1)]
+        self._sound.publish(message)
+
+    def _publish_radio(self) -> None:
+        up = not any(f.device == "radio" for f in self.simulation.active_faults())
+        if up != self._radio:
+            self._radio = up
+            self._link.publish(Bool(data=up))
+
+    def _at_dock(self) -> bool:
+        dock = self.simulation.dock
+        return dock is not None and bool(
+            np.hypot(self.simulation.base.x - dock.x, self.simulation.base.y - dock.y) < 0.5
+        )
+
+    def _note_detection(self, message: Any) -> None:
+        position = message.pose.pose.pose.position
+        known = message.pose.header.frame_id == "map"
+        self._note("detection", message, message.kind, int(message.severity), position if known else None, "")
+
+    def _note_incident(self, message: Any) -> None:
+        severity = {"awaiting_officer": 3, "approved": 3, "approaching": 3, "contact": 3, "handed_over": 3}.get(
+            message.state, 2
+        )
+        position = message.pose.pose.position
+        known = message.header.frame_id == "map" and any(message.pose.covariance)
+        self._note("incident", message, message.kind, severity, position if known else None, message.state)
+
+    def _note(self, kind_of: str, message: Any, kind: str, severity: int, position: Any, state: str) -> None:
+        measured = message.header.stamp
+        line = {
+            "t": measured.sec + measured.nanosec * 1e-9, "seen_t": round(self.simulation.time_s, 3), "type": kind_of,
+            "kind": kind,
+            "uuid": bytes(message.uuid.uuid).hex(), "severity": severity, "state": state,
+            "confidence": float(message.confidence),
+            "subject": message.subject, "x": None if position is None else position.x,
+            "y": None if position is None else position.y,
+        }  # fmt: skip
+        self._found_file.write(json.dumps(line, allow_nan=True) + "\n")
+
+
+def main() -> None:
+    """Run the simulator as a process."""
+    arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
+    extra = sys.argv[sys.argv.index("--ros-args") :] if "--ros-args" in sys.argv else []
+    ros = ["--ros-args", "-r", "/tf:=tf", "-r", "/tf_static:=tf_static", "-p", "use_sim_time:=true"]
+    ros += ["-r", f"__ns:=/{arguments.robot_name}"] if arguments.robot_name else []
+    ros = [*extra, *ros]
+    try:
+        setting = load(
+            Path(arguments.scenario) if arguments.scenario.endswith(".yaml") else arguments.scenario, arguments.seed
+        )
+    except InputError as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    rclpy.init(args=ros, signal_handler_options=SignalHandlerOptions.NO)
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    simulator = Simulator(setting, arguments.output, ros, arguments.rgb == "on", not arguments.no_navigator)
+    executor = SingleThreadedExecutor()
+    executor.add_node(simulator.node)
+    duration_s = arguments.duration or setting.scenario.duration_s
+    try:
+        with Instruments(arguments.output / "ports", simulator.simulation) as instruments:
+            ports = {name: str(port) for name, port in instruments.ports.items()}
+            print(
+                "ready " + json.dumps({"scenario": setting.scenario.name, "duration_s": duration_s, "ports": ports}),
+                flush=True,
+            )
+            _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping)
+    finally:
+        simulator.close()
+        executor.shutdown()
+        rclpy.try_shutdown()
+
+
+def _pace(
+    simulator: Simulator,
+    instruments: Instruments,
+    executor: SingleThreadedExecutor,
+    duration_s: float,
+    rate: float,
+    stopping: list[int],
+) -> None:
+    """Tick at ``rate`` times the wall clock until the duration is over or a signal came."""
+    simulation = simulator.simulation
+    began, base_s = time.monotonic(), simulation.time_s
+    reported, reported_s = began, simulation.time_s
+    while simulation.time_s < duration_s and not stopping:
+        for _ in range(CALLBACKS_PER_TICK):
+            wait_s = (simulation.time_s - base_s) / rate - (time.monotonic() - began) if rate > 0 else 0.0
+            executor.spin_once(timeout_sec=max(0.0, wait_s))
+            if wait_s <= 0:
+                break
+        if rate > 0 and -wait_s > LARGEST_LAG_S:
+            began, base_s = time.monotonic(), simulation.time_s
+        simulator.tick(instruments)
+        if simulation.time_s - reported_s >= REPORT_EVERY_S:
+            now = time.monotonic()
+            factor = (simulation.time_s - reported_s) / (now - reported)
+            reported, reported_s = now, simulation.time_s
+            print(
+                f"t={simulation.time_s:.0f} s real_time_factor={factor:.2f} dropped_frames={simulator.dropped_frames} "
+                f"people={len(simulation.people_present())} robot=({simulation.base.x:.1f}, {simulation.base.y:.1f})",
+                flush=True,
+            )  # fmt: skip
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="simulator", description="The built-in simulator of hall, crowd and robot.")
+    parser.add_argument(
+        "--scenario", default="morning_arrivals", help="name in sim/scenarios, or a .yaml file (default %(default)s)"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for ports, truth, trajectory and findings"
+    )
+    parser.add_argument("--seed", type=int, help="another seed than the scenario's")
+    parser.add_argument("--duration", type=float, metavar="S", help="another duration than the scenario's")
+    parser.add_argument(
+        "--rate", type=float, default=1.0, help="times real time; 0: as fast as it can (default %(default)s)"
+    )
+    parser.add_argument("--robot-name", default="", help="namespace of the robot")
+    parser.add_argument(
+        "--rgb", choices=("on", "off"), default="on", help="colour camera (default %(default)s; needs EGL)"
+    )
+    parser.add_argument("--no-navigator", action="store_true", help="Nav2 runs elsewhere: no stand-in")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
