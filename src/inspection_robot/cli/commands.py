@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "models": Command("inspection_robot.cli.models_command", "third-party models: list, fetch, check"),
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
     "calibrate": Command("inspection_robot.thermal.calibrate_command", "judge a camera and its reference"),
+    "score": Command("inspection_sim.score_command", "compare a simulated run with its truth"),
     "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
 }
