@@ -5,12 +5,13 @@ dominate, so that drift directions are flattened. The score is the distance to t
 distance to the third nearest of the training sniffs moved onto today's class means: the first follows today, the
 second knows the spread over concentrations that a few sniffs cannot show.
 
-The threshold needs no unknown substance: each known class is left out in turn and plays the unknown; the threshold
-is the most careful of the low quantiles of those scores.
+The threshold needs no unknown substance: each known group of classes (a family, or each class by itself) is left out in
+turn and plays the unknown; the threshold is the most careful of the low quantiles of those scores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,23 +36,33 @@ class NoveltyModel:
     threshold: float
 
 
-def fit(features: Floats, labels: Labels, shot_features: Floats, shot_labels: Labels) -> NoveltyModel:
-    """Fit on a training session (N, F) and on labelled sniffs of today (K, F; may be empty), both standardised."""
-    classes = np.unique(labels)
+def fit(
+    features: Floats,
+    labels: Labels,
+    shot_features: Floats,
+    shot_labels: Labels,
+    groups: Mapping[str, str] | None = None,
+) -> NoveltyModel:
+    """Fit on a training session (N, F) and on labelled sniffs of today (K, F; may be empty), both standardised.
+
+    ``groups`` gives the group of each class that is left out together, because its members may resemble each other;
+    each class by itself when None.
+    """
     model = _fit_geometry(features, labels, shot_features, shot_labels)
-    if len(classes) < 3:
-        # Leaving one of two classes out leaves nothing to discriminate: take the spread of what is known instead.
-        known = score(model, np.vstack([features, shot_features]))
-        return replace(model, threshold=max(2.0 * float(np.quantile(known, 0.99)), 1e-9))
+    group_of = groups or {str(name): str(name) for name in np.unique(labels)}
+    sides = _group_labels(labels, group_of), _group_labels(shot_labels, group_of)
     quantiles = []
-    for name in classes:
-        rest, rest_shots = labels != name, shot_labels != name
-        held = features[~rest]
-        held_shots = shot_features[~rest_shots]
-        if len(held_shots):
-            held = np.vstack([held - held.mean(axis=0) + held_shots.mean(axis=0), held_shots])
+    for name in np.unique(sides[0]):
+        rest, rest_shots = sides[0] != name, sides[1] != name
+        if len(np.unique(labels[rest])) < 2:
+            continue
+        held = _align_classes(features[~rest], labels[~rest], shot_features[~rest_shots], shot_labels[~rest_shots])
         partial = _fit_geometry(features[rest], labels[rest], shot_features[rest_shots], shot_labels[rest_shots])
         quantiles.append(float(np.quantile(score(partial, held), _NAMED_UNKNOWNS)))
+    if not quantiles:
+        # Leaving one of two classes out leaves nothing to discriminate: take the spread of what is known instead.
+        known = score(model, np.vstack([features, shot_features]))
+        quantiles = [2.0 * float(np.quantile(known, 0.99))]
     return replace(model, threshold=max(min(quantiles), 1e-9))
 
 
@@ -87,15 +98,27 @@ def _fit_geometry(features: Floats, labels: Labels, shot_features: Floats, shot_
     axes = np.linalg.svd(white_means - white_means.mean(axis=0), full_matrices=False)[2]
     projection = whitening @ axes[: max(len(classes) - 1, 1)].T
     projected, projected_shots = features @ projection, shot_features @ projection
-    aligned = np.vstack([_align(projected[labels == name], projected_shots[shot_labels == name]) for name in classes])
+    aligned = _align_classes(projected, labels, projected_shots, shot_labels)[: len(projected)]
     step = max(1, -(-len(aligned) // _MAXIMUM_EXEMPLARS))
     exemplars = projected_shots if len(projected_shots) else aligned[::step]
     return NoveltyModel(projection, exemplars, aligned[::step], threshold=1.0)
 
 
+def _align_classes(features: Floats, labels: Labels, shots: Floats, shot_labels: Labels) -> Floats:
+    """Training sniffs moved onto the means of today's sniffs of their class, then today's sniffs."""
+    moved = [
+        _align(features[labels == name], shots[shot_labels == name]) for name in np.unique(labels)
+    ]  # fmt: skip
+    return np.vstack([*moved, shots])
+
+
 def _align(sniffs: Floats, shots: Floats) -> Floats:
     """Training sniffs of one class moved onto the mean of its calibration sniffs, where there are any."""
     return sniffs - sniffs.mean(axis=0) + shots.mean(axis=0) if len(shots) else sniffs
+
+
+def _group_labels(labels: Labels, group_of: Mapping[str, str]) -> Labels:
+    return np.array([group_of[str(name)] for name in labels], dtype=np.str_)
 
 
 def _distances(points: Floats, others: Floats) -> Floats:

@@ -14,6 +14,7 @@ temperature scaling, Guo et al. 2017 (ICML).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -109,6 +110,7 @@ def fit(
     calibration: Sniffs | None = None,
     unlabelled: Floats | None = None,
     settings: RecognitionSettings | None = None,
+    families: Mapping[str, str] | None = None,
 ) -> RecognitionModel:
     """Fit the recogniser.
 
@@ -117,6 +119,7 @@ def fit(
         calibration: labelled sniffs of the current session (reference odors of the dock); may be absent.
         unlabelled: (N, F) sniffs of the current session whose classes nobody knows.
         settings: defaults when None.
+        families: family of every class, whose members may resemble each other; None when classes have none.
 
     Raises:
         InputError: fewer than two classes, a calibration class that was never learnt, or numbers that are not finite.
@@ -127,6 +130,8 @@ def fit(
     free = unlabelled if unlabelled is not None else np.empty((0, count))
     classes = np.unique(reference.labels)
     _check(reference, given, free, classes)
+    if families is not None and (without := sorted(set(classes.tolist()) - set(families))):
+        raise InputError("odor families", f"no family for {', '.join(without)}")
     center = reference.features.mean(axis=0)
     scale = reference.features.std(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
@@ -142,7 +147,7 @@ def fit(
         biases=biases,
         temperature=_fit_temperature(source, shots, classes, chosen),
         minimum_probability=chosen.minimum_probability,
-        novelty=novelty.fit(source.features, source.labels, shots.features, shots.labels),
+        novelty=novelty.fit(source.features, source.labels, shots.features, shots.labels, families),
         calibrated=tuple(str(name) for name in np.unique(given.labels)),
     )
 

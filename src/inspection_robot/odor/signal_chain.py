@@ -1,0 +1,173 @@
+"""From raw channel values to exposures: one scale for all channels, humidity taken out, baseline tracked, onset found.
+
+The signal of a channel is the logarithm of its value, turned so that gas raises it: a gain of the unit becomes an
+offset that the baseline takes away. Onset is a change point found by Page's cumulative sum on each channel
+(Biometrika 41 (1954) 100); the baseline stands still from before the onset until the smell is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+RESISTANCE_UNITS = frozenset(("Ohm", "kOhm", "MOhm"))
+_MAD_TO_SIGMA = 1.4826  # of a normal distribution
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Time constants and thresholds of the signal chain."""
+
+    baseline_s: float = 90.0  # time constant of the baseline in clean air [s]
+    settle_s: float = 20.0  # before this the baseline is a plain mean and nothing is reported [s]
+    noise_floor: float = 0.002  # least standard deviation taken for a channel [1]
+    slack_sigma: float = 1.5  # change that the cumulative sum forgives at every sample [1]
+    onset_sigma: float = 14.0  # cumulative sum that is an onset [1]
+    offset_sigma: float = 6.0  # an exposure ends when every channel is back within this of the baseline … [1]
+    offset_s: float = 5.0  # … for this long [s]
+    longest_s: float = 600.0  # then the smell is taken for the new background [s]
+    humidity_reference: float = 0.45  # relative humidity that signals are referred to [1]
+    gap_s: float = 10.0  # a longer pause between samples starts over [s]
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """All state of one board's chain; C channels. ``None`` in :attr:`time_s`: nothing seen yet."""
+
+    baseline: Floats
+    noise: Floats
+    rise: Floats  # cumulative sums, in standard deviations
+    fall: Floats
+    previous: Floats
+    started_s: float
+    time_s: float
+    onset_s: float | None = None
+    quiet_since_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ChainOutput:
+    """What one sample gave.
+
+    ``response`` (C,) log of signal over baseline; ``intensity`` strongest response over noise [1]; ``settled`` whether
+    the baseline is usable; ``exposed`` whether a smell is here; ``began`` and ``ended`` mark the samples at which that
+    changes.
+    """
+
+    response: Floats
+    intensity: float
+    settled: bool
+    exposed: bool
+    began: bool
+    ended: bool
+
+
+def to_signal(values: Floats, units: Sequence[str]) -> Floats:
+    """Logarithm of raw values (C,) with the sign that gas raises: resistances fall in reducing gas, ticks rise.
+
+    Values below a thousandth, which a log would blow up, count as a thousandth.
+    """
+    sign = np.array([-1.0 if unit in RESISTANCE_UNITS else 1.0 for unit in units])
+    result: Floats = sign * np.log(np.maximum(values, 1e-3))
+    return result
+
+
+def compensate_humidity(signal: Floats, relative_humidity: float, exponents: Floats, reference: float) -> Floats:
+    """Refer signals (C,) to the reference humidity: R ∝ (RH/reference)^−exponent, hence signal − exponent·log(RH/ref).
+
+    Without a humidity reading (NaN) the signals are returned as they are.
+    """
+    if not np.isfinite(relative_humidity):
+        return signal
+    ratio = np.log(max(relative_humidity, 0.01) / reference)
+    result: Floats = signal - exponents * ratio
+    return result
+
+
+def start(signal: Floats, time_s: float) -> ChainState:
+    """State after the first sample (C,) at ``time_s`` [s]."""
+    zeros = np.zeros(len(signal))
+    return ChainState(signal.copy(), zeros, zeros, zeros, signal.copy(), time_s, time_s)
+
+
+def step(
+    state: ChainState, signal: Floats, time_s: float, settings: ChainSettings | None = None
+) -> tuple[ChainState, ChainOutput]:
+    """Take one compensated sample (C,) at ``time_s`` [s]; a gap, time going back or other channels start over."""
+    chosen = settings or ChainSettings()
+    elapsed = time_s - state.time_s
+    if not 0.0 < elapsed <= chosen.gap_s or len(signal) != len(state.baseline):
+        was_exposed = state.onset_s is not None and len(signal) == len(state.baseline)
+        fresh = start(signal, time_s)
+        return fresh, ChainOutput(np.zeros(len(signal)), 0.0, False, False, False, was_exposed)
+    if time_s - state.started_s < chosen.settle_s:
+        return _settle(state, signal, time_s, elapsed, chosen)
+    sigma = np.maximum(state.noise, chosen.noise_floor)
+    response = signal - state.baseline
+    score = response / sigma
+    intensity = float(score.max())
+    if state.onset_s is None:
+        rise = np.maximum(state.rise + score - chosen.slack_sigma, 0.0)
+        fall = np.maximum(state.fall - score - chosen.slack_sigma, 0.0)
+        if rise.max() >= chosen.onset_sigma:
+            begun = replace(state, rise=rise, previous=signal, time_s=time_s, onset_s=time_s, quiet_since_s=None)
+            return begun, ChainOutput(response, intensity, True, True, True, False)
+        # Falling below the baseline is clean air coming back: follow it faster, or the next smell would be missed.
+        pace = chosen.baseline_s / 10.0 if fall.max() >= chosen.onset_sigma else chosen.baseline_s
+        gain = 1.0 - np.exp(-elapsed / pace)
+        tracked = replace(
+            state,
+            baseline=state.baseline + gain * response,
+            noise=_track_noise(state, signal, elapsed, chosen),
+            rise=rise,
+            fall=np.minimum(fall, 2.0 * chosen.onset_sigma),
+            previous=signal,
+            time_s=time_s,
+        )
+        return tracked, ChainOutput(response, intensity, True, False, False, False)
+    quiet = intensity < chosen.offset_sigma
+    quiet_since = (state.quiet_since_s if state.quiet_since_s is not None else time_s) if quiet else None
+    over = quiet_since is not None and time_s - quiet_since >= chosen.offset_s
+    too_long = time_s - state.onset_s >= chosen.longest_s
+    if over or too_long:
+        zeros = np.zeros(len(signal))
+        baseline = signal.copy() if too_long else state.baseline
+        ended = replace(
+            state, baseline=baseline, rise=zeros, fall=zeros, previous=signal, time_s=time_s, onset_s=None,
+            quiet_since_s=None,
+        )  # fmt: skip
+        return ended, ChainOutput(response, intensity, True, False, False, True)
+    here = replace(state, previous=signal, time_s=time_s, quiet_since_s=quiet_since)
+    return here, ChainOutput(response, intensity, True, True, False, False)
+
+
+def _settle(
+    state: ChainState, signal: Floats, time_s: float, elapsed: float, settings: ChainSettings
+) -> tuple[ChainState, ChainOutput]:
+    """Baseline as a plain mean while there is little to average."""
+    share = elapsed / max(time_s - state.started_s + elapsed, 1e-9)
+    settled = replace(
+        state,
+        baseline=state.baseline + share * (signal - state.baseline),
+        noise=_track_noise(state, signal, max(elapsed, settings.settle_s / 10.0), settings),
+        previous=signal,
+        time_s=time_s,
+    )
+    return settled, ChainOutput(np.zeros(len(signal)), 0.0, False, False, False, False)
+
+
+def _track_noise(state: ChainState, signal: Floats, elapsed: float, settings: ChainSettings) -> Floats:
+    """Follow the standard deviation of a channel by the absolute difference of successive samples.
+
+    The median absolute deviation of a difference of two normal values is sqrt(2)/1.4826 of their standard deviation.
+    """
+    difference = np.abs(signal - state.previous) * _MAD_TO_SIGMA / np.sqrt(2.0)
+    limit = 3.0 * np.maximum(state.noise, settings.noise_floor)
+    gain = 1.0 - np.exp(-elapsed / settings.settle_s)
+    result: Floats = state.noise + gain * (np.minimum(difference, limit) - state.noise)
+    return result
