@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inspection_contract.errors import InputError
+from inspection_robot.evidence import EvidenceStore
+from tests.data import need
+from tests.thermal.files import centikelvin, room, with_disc, write_cptv
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def thermal(ros_graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes an active thermal node with given parameters; its evidence lies in the test's folder."""
+    monkeypatch.setenv("INSPECTION_STATE", str(tmp_path / "state"))
+    from inspection_robot.thermal.node import ThermalNode
+
+    def make(**parameters: object) -> Any:
+        node = ros_graph.make(ThermalNode, overrides=parameters)
+        ros_graph.activate(node)
+        return node
+
+    return make
+
+
+def image(raw: np.ndarray, encoding: str = "mono16") -> Any:
+    from sensor_msgs.msg import Image
+
+    message = Image(height=raw.shape[0], width=raw.shape[1], encoding=encoding, step=raw[0].nbytes)
+    message.data = array.array("B", raw.tobytes())
+    return message
+
+
+def publish_until(graph: Any, publisher: Any, messages: list[Any], condition: Any) -> None:
+    """Publish in turn, spinning between, until the condition holds."""
+    turn = iter(range(10_000))
+
+    def step() -> bool:
+        message = messages[next(turn) % len(messages)]
+        message.header.stamp = graph.probe.get_clock().now().to_msg()
+        publisher.publish(message)
+        return bool(condition())
+
+    graph.spin_until(step)
+
+
+def test_frames_of_the_topic_give_screenings_and_pictures(ros_graph: Any, thermal: Any) -> None:
+    from inspection_interfaces.msg import ScreeningArray
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    screenings = ros_graph.record(ScreeningArray, "thermal/screenings", qos.EVENT)
+    overlays = ros_graph.record(Image, "thermal/overlay", qos.SENSOR)
+    thermal()
+    publisher = ros_graph.probe.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+    pictures = [image(centikelvin(with_disc(room(seed=n), 120, 20, 6, 36.0))) for n in range(5)]
+    publish_until(ros_graph, publisher, pictures, lambda: screenings and overlays)
+    assert screenings[0].screenings == []
+    assert overlays[0].encoding == "bgr8"
+    assert len(overlays[0].data) == overlays[0].height * overlays[0].step
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "words"),
+    [
+        (np.zeros((120, 160), np.uint8), "mono8", "not radiometric"),
+        ((centikelvin(room()) >> 8).astype(np.uint16), "mono16", "8-bit"),
+        (centikelvin(room()).byteswap(), "mono16", "wrong order"),
+    ],
+)
+def test_unusable_frames_are_named_and_give_no_reading(
+    ros_graph: Any, thermal: Any, raw: np.ndarray, encoding: str, words: str
+) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray
+    from inspection_interfaces.msg import Fault, ScreeningArray
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    faults = ros_graph.record(Fault, "faults", qos.ALARM)
+    screenings = ros_graph.record(ScreeningArray, "thermal/screenings", qos.EVENT)
+    diagnostics = ros_graph.record(DiagnosticArray, "/diagnostics", qos.EVENT)
+    thermal()
+    publisher = ros_graph.probe.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+
+    def named() -> bool:
+        return any(
+            words in status.message for array in diagnostics for status in array.status if "frames" in status.name
+        )
+
+    publish_until(ros_graph, publisher, [image(raw, encoding)], lambda: faults and named())
+    assert any(words in fault.text for fault in faults)
+    assert screenings == []
+
+
+def test_a_recording_is_played_in_real_time_and_its_pictures_are_published(
+    ros_graph: Any, thermal: Any, tmp_path: Path
+) -> None:
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    pictures = ros_graph.record(Image, "thermal/image_raw", qos.SENSOR)
+    raw = [centikelvin(with_disc(room(seed=n), 120, 20, 6, 36.0)) for n in range(4)]
+    write_cptv(tmp_path / "a.cptv", raw)
+    thermal(source="recording", recording=str(tmp_path / "a.cptv"), loop=True)
+    ros_graph.spin_until(lambda: len(pictures) >= 8)
+    decoded = np.frombuffer(pictures[0].data, np.uint16).reshape(120, 160)
+    assert any(np.array_equal(decoded, r) for r in raw)
+
+
+def test_a_recording_of_a_person_gives_one_finding_with_its_picture(
+    ros_graph: Any, thermal: Any, tmp_path: Path
+) -> None:
+    from inspection_interfaces.msg import Detection
+
+    from inspection_robot.ros import qos
+
+    detections = ros_graph.record(Detection, "detections", qos.ALARM)
+    thermal(source="recording", recording=str(need("thermal/feverscreen_cptv/20210326-074601.cptv")))
+    ros_graph.spin_until(lambda: any(d.kind == "thermal.screening" for d in detections))
+    finding = next(d for d in detections if d.kind == "thermal.screening")
+    assert finding.unit == "Cel"
+    assert 34.0 < finding.value < 40.0
+    assert finding.standard_uncertainty > 0.3
+    picture = EvidenceStore(tmp_path / "state" / "evidence").get(finding.evidence[0].sha256)
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_a_missing_camera_is_a_fault_and_not_the_end(ros_graph: Any, thermal: Any) -> None:
+    from inspection_interfaces.msg import Fault
+
+    from inspection_robot.ros import qos
+
+    faults = ros_graph.record(Fault, "faults", qos.ALARM)
+    node = thermal(source="camera", device="/dev/no-such-camera")
+    ros_graph.spin_until(lambda: any("plugged in" in fault.text for fault in faults))
+    assert node.is_active
+
+
+def test_wrong_parameters_are_refused_by_name(ros_graph: Any) -> None:
+    from inspection_robot.thermal.node import ThermalNode
+
+    with pytest.raises(InputError, match="source"):
+        ros_graph.make(ThermalNode, overrides={"source": "telescope"})
+    with pytest.raises(InputError, match="recording"):
+        ros_graph.make(ThermalNode, overrides={"source": "recording"})
+    with pytest.raises(InputError, match="masks"):
+        ros_graph.make(ThermalNode, overrides={"masks": [0.1, 0.2, 0.3]})
