@@ -29,5 +29,8 @@ COMMANDS: dict[str, Command] = {
     "calibrate": Command("inspection_robot.thermal.calibrate_command", "judge a camera and its reference"),
     "score": Command("inspection_sim.score_command", "compare a simulated run with its truth"),
     "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
+    "up": Command("inspection_robot.launcher.up_command", "run the stack as on the robot"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
+    "ask": Command("inspection_robot.voice.ask_command", "answer a typed question, or refuse"),
+    "knowledge": Command("inspection_robot.voice.knowledge_command", "the answers: check, list, calibrate"),
 }
