@@ -25,6 +25,8 @@ SPREAD_M: Final = 0.8
 IN_FRONT_M: Final = 1.0
 """Who visits the robot stops so far in front of it [m]."""
 MARGIN_M: Final = 0.25
+STEP_BACK_M: Final = 0.4
+"""Who was pushed away from where they stand walks back, at full pace from this far [m]."""
 LUGGAGE_BEHIND_M: Final = 0.45
 AWAY_S: Final = (0.5, 4.0)
 """A member of the crowd who left comes back after a time in this range [s]."""
@@ -52,6 +54,7 @@ class People:
         until_s: (n,) end of standing or absence [s].
         spot: (n, 2) own offset from a place [m].
         trail: (n, 2) position of the luggage [m].
+        hold: (n, 2) where who stands wants to stand [m].
     """
 
     specs: tuple[PassengerSpec, ...]
@@ -63,6 +66,7 @@ class People:
     until_s: NDArray[np.float64]
     spot: NDArray[np.float64]
     trail: NDArray[np.float64]
+    hold: NDArray[np.float64]
 
     def present(self) -> NDArray[np.bool_]:
         """Tell who is in the hall, (n,)."""
@@ -109,7 +113,8 @@ class Itinerary:
         self.people = People(
             specs, np.arange(count) >= crowd_from, walkers, np.zeros(count),
             np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64),
-            np.array([spec.at_s for spec in specs]), np.zeros((count, 2)), np.full((count, 2), np.nan),
+            np.array([spec.at_s for spec in specs]), np.zeros((count, 2)),
+            np.full((count, 2), np.nan), np.zeros((count, 2)),
         )  # fmt: skip
         self._fill()
 
@@ -117,6 +122,7 @@ class Itinerary:
         """Move everybody on by ``dt``; ``robot`` is its pose x, y, yaw."""
         people = self.people
         self._enter_and_leave(time_s)
+        self._share_robot(time_s)
         here = np.flatnonzero(people.present())
         if not len(here):
             return
@@ -124,11 +130,14 @@ class Itinerary:
         arrived = (np.linalg.norm(target - people.walkers.position[here], axis=1) < ARRIVED_M) & (
             people.phase[here] == Phase.WALKING
         )
-        for index in here[arrived]:
-            self._arrive(int(index), time_s)
+        for index, place in zip(here[arrived], target[arrived], strict=True):
+            self._arrive(int(index), time_s, place)
         still = people.present()[here]
         here, direction = here[still], direction[still]
-        direction[people.phase[here] == Phase.STANDING] = 0.0
+        standing = people.phase[here] == Phase.STANDING
+        back = (people.hold[here] - people.walkers.position[here]) / STEP_BACK_M
+        back /= np.maximum(np.linalg.norm(back, axis=1, keepdims=True), 1.0)
+        direction = np.where(standing[:, None], back, direction)
         w = people.walkers
         before = Walkers(w.position[here], w.velocity[here], w.speed[here], w.radius[here])
         after = crowd.step(before, direction, self._grid, dt, robot_walker)
@@ -185,7 +194,7 @@ class Itinerary:
                     people.stop[index] = 0
                     self._appear(int(index), door + self._generator.normal(0.0, 0.1, 2))
 
-    def _arrive(self, index: int, time_s: float) -> None:
+    def _arrive(self, index: int, time_s: float, place: NDArray[np.float64]) -> None:
         people = self.people
         stops = people.specs[index].stops
         if people.stop[index] < len(stops):
@@ -193,12 +202,26 @@ class Itinerary:
             if wait_s > 0:
                 people.phase[index] = Phase.STANDING
                 people.until_s[index] = time_s + wait_s
+                people.hold[index] = place
             else:
                 people.stop[index] += 1
             return
         people.phase[index] = Phase.ABSENT
         people.walkers.position[index] = people.trail[index] = np.nan
         people.until_s[index] = time_s + self._generator.uniform(*AWAY_S) if people.returns[index] else np.inf
+
+    def _share_robot(self, time_s: float) -> None:
+        """Let one person at a time visit the robot: planted ones first, and members of the crowd pass by meanwhile."""
+        people = self.people
+        visiting = [i for i in np.flatnonzero(people.present()) if (s := self.next_stop(int(i))) and s.place == ROBOT]
+        if len(visiting) < 2:
+            return
+        first = min(visiting, key=lambda i: (people.returns[i], people.phase[i] != Phase.STANDING, i))
+        for index in visiting:
+            if index != first and people.returns[index]:
+                people.phase[index] = Phase.WALKING
+                people.stop[index] += 1
+                people.until_s[index] = np.inf
 
     def next_stop(self, index: int) -> StopSpec | None:
         """Return the stop somebody walks to or stands at; None on the way out."""

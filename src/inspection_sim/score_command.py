@@ -11,7 +11,7 @@ from inspection_sim.scoring import score_run, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", nargs="+", metavar="DIR", help="output folder of a simulated run")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="output folder of a simulated run")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of tables")
 
 
@@ -25,4 +25,4 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(table(result))
 
-    return for_each("score", arguments.run, process)
+    return for_each("score", arguments.folders, process)

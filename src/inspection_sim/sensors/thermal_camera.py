@@ -54,7 +54,7 @@ class ThermalCameraModel:
     height: int = 120
     horizontal_view_rad: float = np.deg2rad(57.0)
     rate_hz: float = 9.0
-    blur_px: float = 0.55
+    blur_px: float = 0.85
     netd_k: float = 0.05
     fixed_pattern_k: float = 0.06
     unit_offset_k: float = 0.8
