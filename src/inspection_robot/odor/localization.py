@@ -21,6 +21,7 @@ GROWTH_M2_S = 10e-4  # of a filament's variance [m²/s]
 DIFFUSIVITY_M2_S = 0.002  # turbulent, of filament centres: 2 cm steps every 0.1 s [m²/s]
 MEANDER_M2_S = 0.02  # slow changes of wind direction that the mean wind does not hold [m²/s]
 RISE_S, FALL_S = 3.0, 16.0  # TGS2620, Monroy 2017 [s]
+EXPONENT = 0.7  # of the power law, TGS2620, ibid. [1]
 _AGES_S = np.geomspace(0.2, 60.0, 28)  # ages of filaments the mean is taken over [s]
 _AGE_STEPS_S = np.gradient(_AGES_S)
 
@@ -57,10 +58,23 @@ class SourceEstimate:
     wind_sigma: Floats
 
 
-def lead(signal: Floats, period_s: float, rise_s: float = RISE_S, fall_s: float = FALL_S) -> Floats:
-    """Undo a sensor's first-order lag: s + τ·ds/dt with the rise or fall constant, for (T,) or (T, C) samples."""
-    slope = np.gradient(signal, period_s, axis=0)
-    result: Floats = signal + np.where(slope > 0.0, rise_s, fall_s) * slope
+def air_concentration(
+    response: Floats, period_s: float, exponent: float = EXPONENT, rise_s: float = RISE_S, fall_s: float = FALL_S
+) -> Floats:
+    """Concentration in the air behind a sensor's response, relative to its half concentration, (T,) or (T, C).
+
+    The power law R = R0·(1 + x)^−β is inverted, then the first-order lag: x + τ·dx/dt with the rise or fall constant.
+
+    Args:
+        response: log of signal over baseline, at least two samples.
+        period_s: between samples [s].
+        exponent: β of the sensor.
+        rise_s: τ while the concentration rises [s].
+        fall_s: τ while it falls [s].
+    """
+    felt = np.expm1(np.maximum(response, 0.0) / exponent)
+    slope = np.gradient(felt, period_s, axis=0)
+    result: Floats = np.maximum(felt + np.where(slope > 0.0, rise_s, fall_s) * slope, 0.0)
     return result
 
 
@@ -89,7 +103,8 @@ def start(
     place = nose + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     spread = chosen.wind_sigma_m_s if wind is None else chosen.wind_sigma_m_s / 4.0
     air = (np.zeros(2) if wind is None else wind) + spread * generator.standard_normal((count, 2))
-    strength = np.exp(generator.uniform(*np.log(chosen.strength_range), count))
+    weakest, strongest = np.log(chosen.strength_range)
+    strength = np.exp(generator.uniform(weakest, strongest, count))
     return Particles(place, air, strength, np.full(count, 1.0 / count))
 
 
