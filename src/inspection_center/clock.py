@@ -12,7 +12,8 @@ def now() -> datetime:
 
 def text(moment: datetime) -> str:
     """RFC 3339 with microseconds and Z: orders like time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def now_text(after: timedelta = timedelta()) -> str:

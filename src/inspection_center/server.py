@@ -80,6 +80,8 @@ def _bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on connections wait for the application instead of being refused.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         fault = {

@@ -18,29 +18,29 @@ def _unknown_when_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _only_written_times(value: Any) -> Any:
+def _read_time(value: Any) -> datetime:
     # pydantic also takes numbers, as seconds or milliseconds by their size: too clever for a record.
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("must be an RFC 3339 time with its zone")
+    if value.tzinfo is UTC:
         return value
-    raise ValueError("must be an RFC 3339 time with its zone")
-
-
-def _to_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("out of range") from error
 
 
+def _without_nul(value: str) -> str:
+    # PostgreSQL cannot store it. Lone surrogates, which UTF-8 does not have, pydantic refuses by itself.
+    if "\x00" in value:
+        raise ValueError("must not contain U+0000")
+    return value
+
+
 def _write_time(value: datetime) -> str:
     return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _without_controls(value: str) -> str:
-    # U+0000 cannot be stored by PostgreSQL; lone surrogates cannot be written as UTF-8 at all.
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not contain U+0000 or lone surrogates")
-    return value
 
 
 def not_a_number_when_unknown(value: float | None) -> float:
@@ -54,14 +54,12 @@ UnknownNumber = Annotated[Number | None, BeforeValidator(_unknown_when_nan)]
 """A finite number, or null when not known (NaN in ROS messages)."""
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Time = Annotated[
-    AwareDatetime,
-    BeforeValidator(_only_written_times),
-    AfterValidator(_to_utc),
-    PlainSerializer(_write_time, return_type=str, when_used="json"),
+    AwareDatetime, BeforeValidator(_read_time), PlainSerializer(_write_time, return_type=str, when_used="json")
 ]
 """UTC; written as RFC 3339 with microseconds, so that texts order like times."""
-Text = Annotated[str, Field(max_length=4000), AfterValidator(_without_controls)]
-Word = Annotated[str, Field(max_length=200), AfterValidator(_without_controls)]
+_PRINTABLE: dict[str, Any] = {"pattern": r"^[^\u0000]*$"}
+Text = Annotated[str, Field(max_length=4000, json_schema_extra=_PRINTABLE), AfterValidator(_without_nul)]
+Word = Annotated[str, Field(max_length=200, json_schema_extra=_PRINTABLE), AfterValidator(_without_nul)]
 RobotName = Annotated[str, Field(pattern=ROBOT_NAME_PATTERN)]
 """A robot's name: also its ROS namespace."""
 Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]

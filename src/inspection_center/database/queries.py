@@ -16,7 +16,7 @@ def detections(
 ) -> list[dict[str, Any]]:
     """The newest detections first."""
     table = schema.detection
-    query = select(table).order_by(table.c.received.desc(), table.c.uuid).limit(limit)
+    query = select(table).order_by(table.c.number.desc()).limit(limit)
     if robot:
         query = query.where(table.c.robot == robot)
     if kind:

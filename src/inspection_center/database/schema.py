@@ -79,7 +79,8 @@ event = Table(
 detection = Table(
     "detection",
     metadata,
-    Column("uuid", String(36), primary_key=True),
+    Column("number", _Key, primary_key=True, autoincrement=True),  # As they were stored: the newest last.
+    Column("uuid", String(36), nullable=False, unique=True),
     Column("robot", String(63), nullable=False),
     Column("received", String(27), nullable=False),
     Column("stamp", String(27), nullable=False),
@@ -96,7 +97,6 @@ detection = Table(
     Column("rule_version", String(200), nullable=False),
     Column("evidence", Text, nullable=False),
     Column("attributes", Text, nullable=False),
-    Index("detection_by_time", "received"),
 )
 
 incident = Table(
