@@ -141,20 +141,32 @@ class FaceDetector:
         return found
 
 
-def overlap(a: Face, b: Face) -> float:
-    """Intersection over union of two boxes."""
+def _shared(a: Face, b: Face) -> float:
+    """Area that two boxes have in common [px²]."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def overlap(a: Face, b: Face) -> float:
+    """Intersection over union of two boxes."""
+    shared = _shared(a, b)
     return shared / (a.width * a.height + b.width * b.height - shared)
 
 
 def suppress(faces: list[Face], limit: float = 0.4) -> list[Face]:
-    """Keep the best of faces that overlap; best first."""
+    """Keep the best of faces that overlap, or of which one lies in the other; best first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
-        if all(overlap(face, other) < limit for other in kept):
+        if all(overlap(face, other) < limit and _inside(face, other) < _INSIDE_LIMIT for other in kept):
             kept.append(face)
     return kept
+
+
+_INSIDE_LIMIT = 0.6
+
+
+def _inside(a: Face, b: Face) -> float:
+    """Share of the smaller box that lies in the other: part of a face found as a face of its own."""
+    shared, smaller = _shared(a, b), min(a.width * a.height, b.width * b.height)
+    return shared / smaller

@@ -64,6 +64,9 @@ class ThermalParameters:
     reference_uncertainty_c: float = parameter(
         0.1, "Standard uncertainty of the reference's temperature [K]", minimum=0.0, maximum=2.0
     )  # fmt: skip
+    camera_uniformity_c: float = parameter(
+        0.47, "Standard deviation of the camera's error over its picture [K]; a Lepton: 0.47", minimum=0.0, maximum=3.0
+    )  # fmt: skip
     threshold_c: float = parameter(37.5, "Core temperature from which on it is fever [°C]", minimum=34.0, maximum=42.0)
     sensitivity_shift: float = parameter(
         0.0, "Standard uncertainties below the threshold that already count [1]", minimum=-3.0, maximum=3.0
@@ -236,6 +239,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         settings = ScreeningSettings(
             reference=ReferenceSettings(celsius=p.reference_c, standard_uncertainty_c=p.reference_uncertainty_c),
             decision=decision,
+            camera_uniformity_c=p.camera_uniformity_c,
             highest_celsius=p.highest_c,
         )
         self._screener = Screener(settings, self._detector)

@@ -26,6 +26,12 @@ FACE_HEIGHT_M = 0.19
 """Forehead to chin of an adult (ISO/TR 7250-2): gives the distance from the size in the picture [m]."""
 
 
+_CAMERA_REASONS = ("frozen", "ffc", "reference_lost", "settling", "saturated")
+_LEAST_SPREAD_C = 0.15
+_GAIN_ERROR = 0.05
+"""Of uncooled cores: the error is ±5 °C or 5 % of the reading, whichever is larger (Lepton data sheet) [1]."""
+
+
 @dataclass(frozen=True)
 class ScreeningSettings:
     """All settings of the chain.
@@ -39,6 +45,9 @@ class ScreeningSettings:
         focal_px: Focal length of the camera [px] on a picture 160 px wide, for the distance; 148 is a Lepton 3.5 (57°).
         least_frames: Good frames before there is a reading.
         window_s: A reading is made of the good frames of this time [s].
+        camera_uniformity_c: Standard deviation of the camera's error from one place in the picture to another, and so
+            from the reference to a face. 0.47 is a Lepton: healthy people spread by 0.67 °C after the reference is
+            subtracted, of which 0.35 are the people and 0.32 the site (measured on recordings) [K].
         spread_c: Largest standard deviation between the frames of a reading [K].
         ambient_celsius: Air temperature where a sensor knows it; NaN takes it from the picture [°C].
         relative_humidity: Of the air, 0..1 [1].
@@ -52,6 +61,7 @@ class ScreeningSettings:
     focal_px: float = 148.0
     least_frames: int = 5
     window_s: float = 2.0
+    camera_uniformity_c: float = 0.47
     spread_c: float = 0.5
     ambient_celsius: float = math.nan
     relative_humidity: float = 0.5
@@ -238,7 +248,8 @@ class Screener:
         if reading.ok:
             stage = person.alarm.stage
             person.alarmed |= stage is Stage.ALARM
-            if person.best is None or reading.uncertainty_c <= person.best.uncertainty_c + 0.005:
+            fresh = person.samples[-1].time_s == frame.time_s
+            if person.best is None or (fresh and reading.uncertainty_c <= person.best.uncertainty_c + 0.005):
                 person.best = reading
         return reading
 
@@ -254,7 +265,8 @@ class Screener:
     def _offset(self, reference: ReferenceState) -> tuple[float, float]:
         """Correction of the camera and its standard uncertainty [K]: reference, else baseline, else NaN."""
         if reference.usable:
-            return reference.offset_c, reference.standard_uncertainty_c
+            # The gain of a camera that is far off is not to be trusted either.
+            return reference.offset_c, math.hypot(reference.standard_uncertainty_c, _GAIN_ERROR * reference.offset_c)
         baseline = self._baseline.current
         return (baseline.offset_c, baseline.standard_uncertainty_c) if baseline else (math.nan, math.nan)
 
@@ -306,7 +318,8 @@ class Screener:
         canthi = [s for s in recent if s.with_canthi]
         chosen = canthi if len(canthi) >= settings.least_frames else recent
         distance = self._distance(track.face)
-        if len(chosen) < settings.least_frames:
+        # A reading stays while its person looks away for a moment, but not when the camera cannot be believed.
+        if len(chosen) < settings.least_frames or reason in _CAMERA_REASONS:
             return self._nothing(track, person, reason or "settling", reference_used, len(chosen), distance)
         core = np.array([s.core_celsius for s in chosen])
         spread = 1.4826 * float(np.median(np.abs(core - np.median(core))))
@@ -318,8 +331,9 @@ class Screener:
             settings.mapping.residual_c if with_canthi else settings.mapping.face_only_residual_c,
             offset_uncertainty_c if math.isfinite(offset_uncertainty_c) else settings.reference.standard_uncertainty_c,
             float(np.median([s.correction_uncertainty_c for s in chosen])),
+            settings.camera_uniformity_c,
             settings.mapping.ambient_gain * 2.0,  # the picture tells the air to about 2 °C
-            spread / math.sqrt(len(chosen)),
+            max(spread, _LEAST_SPREAD_C) / math.sqrt(len(chosen)),
         )
         value = float(np.median(core))
         stage = person.alarm.update(value, uncertainty, now_s)
