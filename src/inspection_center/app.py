@@ -16,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspection_center.api import command_stream, events, health, ingest
+from inspection_center.api import command_stream, events, health, ingest, officers
 from inspection_center.database.writer import StorageError
 from inspection_center.pages import findings, sign_in
 from inspection_center.pages.rendering import page
+from inspection_center.problems import Problem
 from inspection_center.service import Center
 
 _LOG = logging.getLogger(__name__)
@@ -83,11 +84,12 @@ def create_app(center: Center) -> FastAPI:
     app.state.center = center
     app.state.sign_in_limit = sign_in.RateLimit()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, sign_in, findings):
+    for module in (health, ingest, command_stream, events, officers, sign_in, findings):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)
     _handle(app, RequestValidationError, _malformed)
+    _handle(app, Problem, _told)
     _handle(app, StorageError, _unavailable)
     _handle(app, DBAPIError, _unavailable)
     _handle(app, UnicodeError, _unreadable)
@@ -110,6 +112,13 @@ async def _refused(request: Request, error: HTTPException) -> Response:
             return RedirectResponse("/login", 303)
         return page(request, "problem.html", None, error.status_code, detail=str(error.detail))
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+async def _told(request: Request, problem: Problem) -> Response:
+    """A deed that could not be done, told like a refusal."""
+    if request.headers.get("hx-request") == "true" or "text/html" in request.headers.get("accept", ""):
+        return page(request, "problem.html", None, problem.status, detail=str(problem))
+    return JSONResponse({"detail": str(problem)}, problem.status)
 
 
 async def _malformed(_request: Request, error: RequestValidationError) -> Response:

@@ -33,24 +33,43 @@ def detection(connection: Connection, uuid: str) -> dict[str, Any] | None:
     return None if row is None else _readable(row_dict(row))
 
 
-def robots(engine: Engine) -> list[dict[str, Any]]:
+def robots(connection: Connection) -> list[dict[str, Any]]:
     """Every robot with its last status, by name; no secrets."""
     table = schema.robot
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(
-                table.c.name,
-                table.c.enrolled,
-                table.c.revoked,
-                table.c.last_seen,
-                table.c.clock_offset_s,
-                table.c.status,
-            ).order_by(table.c.name)
-        )
-        found = [row_dict(row) for row in rows]
+    columns = (
+        table.c.name,
+        table.c.enrolled,
+        table.c.revoked,
+        table.c.last_seen,
+        table.c.clock_offset_s,
+        table.c.status,
+    )
+    found = [row_dict(row) for row in connection.execute(select(*columns).order_by(table.c.name))]
     for robot in found:
         robot["status"] = json.loads(robot["status"]) if robot["status"] else None
     return found
+
+
+def quarantined(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+    """What was quarantined, newest first."""
+    table = schema.quarantine
+    return [row_dict(row) for row in connection.execute(select(table).order_by(table.c.number.desc()).limit(limit))]
+
+
+def audit_entries(connection: Connection, limit: int = 200, before: int | None = None) -> list[dict[str, Any]]:
+    """Audit entries, newest first."""
+    table = schema.audit
+    query = select(table).order_by(table.c.leaf.desc()).limit(limit)
+    if before is not None:
+        query = query.where(table.c.leaf < before)
+    return [row_dict(row) for row in connection.execute(query)]
+
+
+def accounts(connection: Connection) -> list[dict[str, Any]]:
+    """Accounts by name; no secrets."""
+    table = schema.account
+    columns = (table.c.name, table.c.display_name, table.c.role, table.c.created, table.c.active, table.c.locked_until)
+    return [row_dict(row) for row in connection.execute(select(*columns).order_by(table.c.name))]
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

@@ -167,6 +167,16 @@ screening_count = Table(
     Column("alarms", BigInteger, nullable=False),
 )
 
+finding_count = Table(
+    "finding_count",
+    metadata,
+    Column("hour", String(13), primary_key=True),
+    Column("kind", String(100), primary_key=True),
+    Column("findings", BigInteger, nullable=False),
+    Column("alarms", BigInteger, nullable=False),
+)
+"""Detections by hour of arrival (UTC) and kind, counted as they arrive."""
+
 quarantine = Table(
     "quarantine",
     metadata,

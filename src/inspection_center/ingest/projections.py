@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,6 +71,7 @@ def _store_detections(connection: Connection, robot: str, detections: Sequence[D
         [_detection_row(robot, body, received) for body in detections],
         ignore=True,
     )
+    _count_findings(connection, detections, received)
     alarms = [body for body in detections if body.severity >= Severity.ALARM]
     insert_rows(
         connection,
@@ -81,6 +83,21 @@ def _store_detections(connection: Connection, robot: str, detections: Sequence[D
         ],
         ignore=True,
     )
+
+
+def _count_findings(connection: Connection, detections: Sequence[Detection], received: str) -> None:
+    table = schema.finding_count
+    found = Counter(body.kind for body in detections)
+    alarms = Counter(body.kind for body in detections if body.severity >= Severity.ALARM)
+    for kind, number in sorted(found.items()):
+        values = {"findings": number, "alarms": alarms[kind]}
+        connection.execute(
+            _insert(connection, table)
+            .values(hour=received[:13], kind=kind, **values)
+            .on_conflict_do_update(
+                index_elements=["hour", "kind"], set_={name: table.c[name] + value for name, value in values.items()}
+            )
+        )
 
 
 def _detection_row(robot: str, body: Detection, received: str) -> tuple[Any, ...]:

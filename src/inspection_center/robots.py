@@ -1,0 +1,66 @@
+"""How each robot is: heard of lately, how much it still holds, what it holds of ours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from inspection_center.audit.log import record
+from inspection_center.auth.permissions import Principal
+from inspection_center.clock import now, now_text, parse
+from inspection_center.database import queries, schema
+from inspection_center.database.engine import row_dict
+from inspection_center.database.writer import Transaction
+from inspection_center.orders import check_robot
+from inspection_center.settings import Settings
+
+
+def overview(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
+    """Every robot with what an operator of forty looks for: the troubled ones first."""
+    robots = queries.robots(connection)
+    silent_before = now_text(-timedelta(seconds=settings.silent_after_s))
+    for robot in robots:
+        status = robot["status"] or {}
+        robot["silent"] = robot["last_seen"] is None or robot["last_seen"] < silent_before
+        robot["silent_s"] = None if robot["last_seen"] is None else (now() - parse(robot["last_seen"])).total_seconds()
+        robot["outbox"] = status.get("outbox_findings", 0)
+        robot["outbox_evidence"] = status.get("outbox_evidence", 0)
+        robot["oldest_unsent_s"] = status.get("oldest_unsent_s", 0.0)
+        robot["clock_wrong"] = abs(robot["clock_offset_s"] or 0.0) > settings.clock_tolerance_s
+        robot["position"] = (status.get("pose") or {}).get("position")
+        robot["troubled_nodes"] = [node["node"] for node in status.get("nodes", ()) if not node["responding"]]
+    return sorted(robots, key=lambda robot: (robot["revoked"], not robot["silent"], -robot["outbox"], robot["name"]))
+
+
+def details(connection: Connection, settings: Settings, name: str) -> dict[str, Any]:
+    """One robot with its faults and the last commands to it.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    check_robot(connection, name)
+    (found,) = [robot for robot in overview(connection, settings) if robot["name"] == name]
+    fault, command = schema.fault, schema.command
+    faults = connection.execute(
+        select(fault).where(fault.c.robot == name, fault.c.active).order_by(fault.c.severity.desc(), fault.c.code)
+    )
+    commands = connection.execute(
+        select(command.c.id, command.c.type, command.c.issued, command.c.issued_by, command.c.state, command.c.reason)
+        .where(command.c.robot == name)
+        .order_by(command.c.number.desc())
+        .limit(20)
+    )
+    return {**found, "faults": [row_dict(row) for row in faults], "commands": [row_dict(row) for row in commands]}
+
+
+def revoke(transaction: Transaction, officer: Principal, name: str) -> None:
+    """Take a robot's access away; a new code can enrol it again.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    check_robot(transaction.connection, name)
+    transaction.connection.execute(update(schema.robot).where(schema.robot.c.name == name).values(revoked=True))
+    record(transaction, officer.actor, "robot.revoked", name)
