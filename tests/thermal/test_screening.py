@@ -179,6 +179,14 @@ def test_a_cup_of_coffee_is_nobody() -> None:
     assert stream.play(55.0, 10).persons == []
 
 
+def test_the_reference_is_nobody() -> None:
+    stream = Stream()
+    for _ in range(14):
+        picture = stream.picture(None)
+        stream.detector.faces = [face(124.0, 14.0, 12.0)]
+        assert stream.show(picture).persons == []
+
+
 def test_fever_is_told_twice_and_health_once() -> None:
     maker = FindingsMaker(DecisionSettings())
     kinds: list[tuple[str, Severity]] = []

@@ -17,7 +17,7 @@ from inspection_robot.thermal.faces import Face, FaceDetector, grey_from_celsius
 from inspection_robot.thermal.frames import ThermalFrame, celsius_fault
 from inspection_robot.thermal.quality import QualitySettings, gravest, living, reason_against
 from inspection_robot.thermal.radiometry import SKIN_EMISSIVITY, Surroundings, object_celsius_from_apparent
-from inspection_robot.thermal.reference import ReferenceSettings, ReferenceState, ReferenceTracker
+from inspection_robot.thermal.reference import Disc, ReferenceSettings, ReferenceState, ReferenceTracker
 from inspection_robot.thermal.site import SiteReading, read_site
 from inspection_robot.thermal.size_of_source import correct
 from inspection_robot.thermal.tracks import KEEP_S, FaceTracker, Track
@@ -214,6 +214,8 @@ class Screener:
         pairs = []
         for face in self._detector.detect(grey_from_celsius(frame.celsius)):
             site = read_site(frame.celsius, face)
+            if reference.disc is not None and _is_reference(face, reference.disc):
+                continue
             if site is not None and living(site, reference.offset_c, self.settings.quality):
                 pairs.append((face, site))
         return [face for face, _ in pairs], [site for _, site in pairs]
@@ -368,3 +370,9 @@ class Screener:
                 reading = replace(reading, reason=gravest(dict(person.reasons)))
             outcomes.append(PersonOutcome(number, person.first_frame, person.last_frame, reading, person.alarmed))
         return outcomes
+
+
+def _is_reference(face: Face, disc: Disc) -> bool:
+    """Whether a found face is the reference itself, or a part of its rim: round, warm, and no larger than it."""
+    x, y = face.centre
+    return math.hypot(x - disc.x, y - disc.y) < 1.5 * disc.radius and max(face.width, face.height) < 3.5 * disc.radius
