@@ -24,6 +24,7 @@ from inspection_robot.odor.recalibration import recalibrate
 from inspection_robot.odor.recognition import Sniffs, fit, recognise
 from inspection_robot.odor.scores import area_under_roc
 from inspection_sim.devices.mox_array import CHANNELS, SENSITIVITIES, Unit, make_unit
+from inspection_sim.devices.mox_csv import unit_of
 from inspection_sim.devices.mox_sniffs import PERIOD_S, plume_factor, sniff_ohm
 
 FAMILIES = {
@@ -34,7 +35,7 @@ FAMILIES = {
 SUBSTANCES = tuple(SENSITIVITIES)
 TRAINING_UNITS, SNIFFS_PER_UNIT = 40, 4
 DOCK_SNIFFS, DOCK_PPM = 5, 25.0
-SIMULATOR_SEED, SIMULATOR_BOARD = 1, "MOX SIM-0001"
+SIMULATOR_SERIAL = "SIM-0001"
 CLEAN_S = 24.0
 SETTINGS = TrackSettings(health=HealthSettings(warm_up_s=0.0, warm_up_rate=1.0))
 
@@ -96,8 +97,8 @@ def main() -> None:
     for name in scores[0]:
         figures[name] = round(float(np.mean([score[name] for score in scores])), 4)
     names = exposure_feature_names(CHANNELS)
-    blank = Calibration(SIMULATOR_BOARD, names, (), (), (), 0.0, 0.0, float("nan"))
-    shots = dock_sniffs(make_unit(SIMULATOR_SEED), DOCK_SNIFFS, generator)
+    blank = Calibration(f"MOX {SIMULATOR_SERIAL}", names, (), (), (), 0.0, 0.0, float("nan"))
+    shots = dock_sniffs(unit_of(SIMULATOR_SERIAL), DOCK_SNIFFS, generator)
     model, calibration, _ = recalibrate(reference, shots, None, FAMILIES, blank)
     (arguments.output / "odor_mox.onnx").write_bytes(to_onnx(model, calibration))
     np.savez_compressed(

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+NOISY_UNITS = frozenset(("Ohm", "{ticks}"))  # raw values with noise; a concentration may well stay at zero
+
 
 class BoardStatus(StrEnum):
     """Status of a board, worst last; the words of ``OdorSample.status``."""
@@ -30,7 +32,7 @@ class HealthSettings:
     warm_up_s: float = 60.0  # after power-on, at least
     warm_up_rate: float = 0.004  # and until no channel's log moves faster than this in clean air [1/s]
     longest_warm_up_s: float = 1800.0  # a channel that still moves then is drifting, not warming up
-    stuck_s: float = 30.0  # exactly the same value for this long
+    stuck_s: float = 15.0  # exactly the same value for this long; noise never allows that
     lowest_ohm: float = 50.0  # a resistance at the end of the converter's range
     highest_ohm: float = 1e9
     poisoned_fraction: float = 0.35  # of the response to a reference odor at the last calibration
@@ -125,7 +127,8 @@ def judge_references(state: HealthState, expected: Floats, found: Floats, settin
 
 def _judge(state: HealthState, warming_up: bool, settings: HealthSettings) -> Health:
     names = np.array(state.channels)
-    stuck = state.time_s - state.unchanged_since_s >= settings.stuck_s
+    noisy = np.array([unit in NOISY_UNITS for unit in state.units])
+    stuck = noisy & (state.time_s - state.unchanged_since_s >= settings.stuck_s)
     if stuck.any():
         return _health(BoardStatus.STUCK, names[stuck], "does not change: restart the board")
     resistive = np.array([unit == "Ohm" for unit in state.units])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from inspection_sim.devices.mox_array import CHANNELS, MoxArray, make_unit
+from inspection_sim.devices.mox_array import CHANNELS, MoxArray, Unit, make_unit
 from inspection_sim.devices.pty_device import PtyDevice
 
 PERIOD_S = 0.5
+
+
+def unit_of(serial: str, drift: float = 0.0) -> Unit:
+    """The unit with a serial number: the same one every time."""
+    return make_unit(zlib.crc32(serial.encode()), drift)
 
 
 class MoxCsvBoard(PtyDevice):
@@ -17,7 +23,7 @@ class MoxCsvBoard(PtyDevice):
     Args:
         port: where the link to its pseudo-terminal is put.
         serial: serial number it prints.
-        seed: of its unit spread and noise.
+        seed: of its noise; what makes the unit itself follows from its serial number.
         drift: ageing, see :func:`inspection_sim.devices.mox_array.make_unit`.
         simulated_time: sensors move only by :meth:`advance`, and so does the clock on the lines.
     """
@@ -32,7 +38,7 @@ class MoxCsvBoard(PtyDevice):
     ) -> None:
         super().__init__(port, period_s=PERIOD_S if not simulated_time else None)
         self.serial = serial
-        self._array = MoxArray(make_unit(seed, drift), seed)
+        self._array = MoxArray(unit_of(serial, drift), seed)
         self._time_s = 0.0
         self._next_line_s = PERIOD_S
         self._temperature_c, self._humidity = 24.0, 0.45

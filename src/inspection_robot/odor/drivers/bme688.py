@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inspection_robot.odor.drivers.board import Board, BoardReading, LineSplitter, SerialLine, wait_for
+from inspection_robot.odor.drivers.board import BoardReading, LineSplitter, SerialLine, StreamingBoard
 
 BAUD_RATE = 115200
 STEPS = 10
@@ -73,7 +73,7 @@ class CycleCollector:
         return self._steps if len(self._steps) == STEPS else None
 
 
-class Bme688Board(Board):
+class Bme688Board(StreamingBoard):
     """A BME688 kit: ten gas resistances, one for each heater step, every 10.8 s."""
 
     period_s = CYCLE_S
@@ -84,17 +84,17 @@ class Bme688Board(Board):
         Raises:
             BoardError: no port.
         """
-        self._line = SerialLine(port, BAUD_RATE)
+        super().__init__(SerialLine(port, BAUD_RATE), patience_s=3.0 * CYCLE_S)
         self._name = f"BME688 {serial_number}".strip()
         self._splitter = LineSplitter()
         self._collector = CycleCollector()
-        self._waiting: list[list[HeaterStep]] = []
 
-    def read(self) -> BoardReading:
-        """Wait for a complete heater cycle. See :meth:`Board.read`."""
-        if not self._waiting:
-            self._waiting = wait_for(self._line, 3.0 * CYCLE_S, self._feed)
-        cycle = self._waiting.pop(0)
+    def feed(self, data: bytes) -> list[BoardReading]:
+        """Return the heater cycles that ``data`` completes."""
+        steps = [step for line in self._splitter.feed(data) if (step := parse_line(line)) is not None]
+        return [self._reading(cycle) for step in steps if (cycle := self._collector.add(step)) is not None]
+
+    def _reading(self, cycle: list[HeaterStep]) -> BoardReading:
         return BoardReading(
             board=self._name,
             channels=tuple(f"step{step.index}_{HEATER_TEMPERATURES_C[step.index]}c" for step in cycle),
@@ -105,11 +105,3 @@ class Bme688Board(Board):
             pressure_pa=float(np.mean([step.pressure_pa for step in cycle])),
             warming_up=not all(step.stable for step in cycle),
         )
-
-    def close(self) -> None:
-        """Release the port."""
-        self._line.close()
-
-    def _feed(self, data: bytes) -> list[list[HeaterStep]] | None:
-        steps = [step for line in self._splitter.feed(data) if (step := parse_line(line)) is not None]
-        return [list(cycle) for step in steps if (cycle := self._collector.add(step)) is not None] or None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import termios
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,6 +19,7 @@ Floats = NDArray[np.float64]
 
 NOT_MEASURED = float("nan")
 _LONGEST_LINE = 512
+_LOST = (OSError, termios.error)  # what pyserial lets through when a port goes away; SerialException is an OSError
 
 T = TypeVar("T")
 
@@ -61,12 +64,18 @@ class Board(ABC):
     period_s: float  # nominal time between readings [s]
 
     @abstractmethod
-    def read(self) -> BoardReading:
-        """Wait for the next good reading; noise on the line is skipped.
+    def poll(self) -> BoardReading | None:
+        """Wait at most about a second for the next good reading; noise on the line is skipped.
 
         Raises:
-            BoardError: the board vanished, or nothing good came within several periods.
+            BoardError: the board vanished, refused, or nothing good has come for several periods.
         """
+
+    def read(self) -> BoardReading:
+        """Wait for the next good reading, as long as :meth:`poll` has patience."""
+        while (reading := self.poll()) is None:
+            pass
+        return reading
 
     @abstractmethod
     def close(self) -> None:
@@ -88,14 +97,14 @@ class SerialLine:
         self.port = port
         try:
             self._serial = serial.Serial(port, baud_rate, timeout=0.1, write_timeout=1.0, exclusive=True)
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (*_LOST, ValueError) as error:
             raise BoardError(port, f"cannot be opened: {error}") from error
 
     def read(self) -> bytes:
         """What has arrived, after at most 0.1 s; maybe nothing."""
         try:
             return bytes(self._serial.read(max(1, self._serial.in_waiting)))
-        except (OSError, TypeError) as error:  # pyserial raises TypeError when the port is closed under a read
+        except (*_LOST, TypeError) as error:  # pyserial raises TypeError when the port is closed under a read
             raise BoardError(self.port, f"lost: {error}") from error
 
     def write(self, data: bytes) -> None:
@@ -103,14 +112,14 @@ class SerialLine:
         try:
             self._serial.write(data)
             self._serial.flush()
-        except OSError as error:
+        except _LOST as error:
             raise BoardError(self.port, f"lost: {error}") from error
 
     def clear(self) -> None:
         """Forget what has arrived unread."""
         try:
             self._serial.reset_input_buffer()
-        except OSError as error:
+        except _LOST as error:
             raise BoardError(self.port, f"lost: {error}") from error
 
     def close(self) -> None:
@@ -130,6 +139,63 @@ def wait_for(line: SerialLine, timeout_s: float, feed: Callable[[bytes], T | Non
         if found is not None:
             return found
     raise BoardError(line.port, f"nothing readable for {timeout_s:g} s")
+
+
+class StreamingBoard(Board):
+    """A board that sends by itself; subclasses turn bytes into readings."""
+
+    def __init__(self, line: SerialLine, patience_s: float) -> None:
+        """Read from ``line``; nothing readable for ``patience_s`` [s] is an error."""
+        self._line = line
+        self._patience_s = patience_s
+        self._heard_s = time.monotonic()
+        self._waiting: deque[BoardReading] = deque()
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[BoardReading]:
+        """Return the readings that ``data`` completes."""
+
+    def poll(self) -> BoardReading | None:
+        """See :meth:`Board.poll`."""
+        if not self._waiting:
+            self._waiting.extend(self.feed(self._line.read()))
+        if self._waiting:
+            self._heard_s = time.monotonic()
+            return self._waiting.popleft()
+        if time.monotonic() - self._heard_s > self._patience_s:
+            raise BoardError(self._line.port, f"nothing readable for {self._patience_s:g} s")
+        return None
+
+    def close(self) -> None:
+        """Release the port."""
+        self._line.close()
+
+
+class AskedBoard(Board):
+    """A board that answers questions; asked once in every period."""
+
+    period_s = 1.0
+
+    def __init__(self, line: SerialLine) -> None:
+        self._line = line
+        self._next_s = 0.0
+
+    @abstractmethod
+    def ask(self) -> BoardReading:
+        """Ask for a reading and wait at most a second for it."""
+
+    def poll(self) -> BoardReading | None:
+        """See :meth:`Board.poll`."""
+        wait_s = self._next_s - time.monotonic()
+        if wait_s > 0.0:
+            time.sleep(min(wait_s, 0.5))
+            return None
+        self._next_s = max(self._next_s, time.monotonic() - self.period_s) + self.period_s
+        return self.ask()
+
+    def close(self) -> None:
+        """Release the port."""
+        self._line.close()
 
 
 class LineSplitter:

@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from inspection_robot.odor.drivers.board import NOT_MEASURED, Board, BoardReading, LineSplitter, SerialLine, wait_for
+from inspection_robot.odor.drivers.board import NOT_MEASURED, BoardReading, LineSplitter, SerialLine, StreamingBoard
 
 BAUD_RATE = 115200
 ENVIRONMENT = ("temperature", "humidity", "pressure")
@@ -66,7 +66,7 @@ class CsvDecoder:
         )
 
 
-class MoxCsvBoard(Board):
+class MoxCsvBoard(StreamingBoard):
     """An array that sends by itself."""
 
     period_s = 0.5
@@ -77,22 +77,12 @@ class MoxCsvBoard(Board):
         Raises:
             BoardError: no port.
         """
-        self._line = SerialLine(port, BAUD_RATE)
+        super().__init__(SerialLine(port, BAUD_RATE), patience_s=10.0 * self.period_s)
         self._splitter = LineSplitter()
         self._decoder = CsvDecoder()
-        self._waiting: list[BoardReading] = []
         self._line.write(b"header\n")  # boards without commands ignore it; their header comes after the next reset
 
-    def read(self) -> BoardReading:
-        """Wait for the next line that fits the header. See :meth:`Board.read`."""
-        if not self._waiting:
-            self._waiting = wait_for(self._line, 10.0 * self.period_s, self._feed)
-        return self._waiting.pop(0)
-
-    def close(self) -> None:
-        """Release the port."""
-        self._line.close()
-
-    def _feed(self, data: bytes) -> list[BoardReading] | None:
+    def feed(self, data: bytes) -> list[BoardReading]:
+        """Return the readings of the lines that ``data`` completes."""
         lines = self._splitter.feed(data)
-        return [reading for line in lines if (reading := self._decoder.feed(line)) is not None] or None
+        return [reading for line in lines if (reading := self._decoder.feed(line)) is not None]

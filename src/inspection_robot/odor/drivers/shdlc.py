@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inspection_robot.odor.drivers.board import Board, BoardError, BoardReading, SerialLine, wait_for
+from inspection_robot.odor.drivers.board import AskedBoard, BoardError, BoardReading, SerialLine, wait_for
 
 BAUD_RATE = 115200
 FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
@@ -94,10 +94,8 @@ def _parse_reply(piece: bytes) -> Reply | None:
     return Reply(content[0], content[1], content[2], content[4:-1])
 
 
-class ShdlcBoard(Board):
+class ShdlcBoard(AskedBoard):
     """An SVM4x board: raw VOC and NOx ticks at 1 Hz, because its indices adapt away what we look for."""
-
-    period_s = 1.0
 
     def __init__(self, port: str) -> None:
         """Open the port, read the serial number and start measuring.
@@ -105,7 +103,7 @@ class ShdlcBoard(Board):
         Raises:
             BoardError: no port, or no board that answers on it.
         """
-        self._line = SerialLine(port, BAUD_RATE)
+        super().__init__(SerialLine(port, BAUD_RATE))
         try:
             self._line.clear()
             answer = self._ask(DEVICE_INFORMATION, bytes((SERIAL_NUMBER,)))
@@ -117,8 +115,8 @@ class ShdlcBoard(Board):
             raise
         self._readings = 0
 
-    def read(self) -> BoardReading:
-        """Ask for the raw values. See :meth:`Board.read`."""
+    def ask(self) -> BoardReading:
+        """Ask for the raw values."""
         data = self._ask(READ, bytes((RAW_VALUES,)))
         if len(data) != 8:
             raise BoardError(self._line.port, f"{len(data)} bytes of raw values, expected 8")
@@ -133,10 +131,6 @@ class ShdlcBoard(Board):
             relative_humidity=humidity / 100.0 / 100.0,
             warming_up=self._readings <= WARM_UP_READINGS,
         )
-
-    def close(self) -> None:
-        """Release the port."""
-        self._line.close()
 
     def _ask(self, command: int, data: bytes = b"", timeout_s: float = 1.0) -> bytes:
         decoder = ReplyDecoder()

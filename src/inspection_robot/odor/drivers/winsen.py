@@ -15,7 +15,7 @@ import numpy as np
 
 from inspection_robot.odor.drivers.board import (
     NOT_MEASURED,
-    Board,
+    AskedBoard,
     BoardError,
     BoardReading,
     SerialLine,
@@ -91,10 +91,8 @@ class FrameFinder:
         return found
 
 
-class WinsenBoard(Board):
+class WinsenBoard(AskedBoard):
     """One gas module in question-and-answer mode, asked once a second."""
-
-    period_s = 1.0
 
     def __init__(self, port: str, serial_number: str = "") -> None:
         """Open the port and select question-and-answer mode.
@@ -102,7 +100,7 @@ class WinsenBoard(Board):
         Raises:
             BoardError: no port, or no module that answers on it.
         """
-        self._line = SerialLine(port, BAUD_RATE)
+        super().__init__(SerialLine(port, BAUD_RATE))
         self._serial_number = serial_number
         self._finder = FrameFinder()
         try:
@@ -112,10 +110,10 @@ class WinsenBoard(Board):
             self.close()
             raise
 
-    def read(self) -> BoardReading:
-        """Ask for the concentration. See :meth:`Board.read`."""
+    def ask(self) -> BoardReading:
+        """Ask for the concentration."""
         self._line.write(command(READ))
-        answer = wait_for(self._line, 3.0 * self.period_s, self._newest)
+        answer = wait_for(self._line, 1.5, self._newest)
         gas = answer.gas or "gas"
         return BoardReading(
             board=f"Winsen {gas} {self._serial_number}".strip(),
@@ -124,10 +122,6 @@ class WinsenBoard(Board):
             units=("%" if gas in PER_CENT_BY_VOLUME else "[ppm]",),
             temperature_c=answer.temperature_c,
         )
-
-    def close(self) -> None:
-        """Release the port."""
-        self._line.close()
 
     def _newest(self, data: bytes) -> GasReply | None:
         found = self._finder.feed(data)
