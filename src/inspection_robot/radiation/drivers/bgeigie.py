@@ -7,16 +7,28 @@ validity,dilution,satellites*XX``: XX is the XOR of all characters between ``$``
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
+
+from inspection_robot.radiation.drivers.detector import (
+    DetectorError,
+    Identity,
+    RadiationDetector,
+    SerialLink,
+    TotalReading,
+)
 
 _SENTENCE = re.compile(r"\$([^$*]*)\*([0-9A-Fa-f]{2})")
 _NAME = re.compile(r"B[A-Z]{1,2}RDD")
 _COORDINATE = re.compile(r"\d{2,5}\.\d{1,6}")
 _FIELDS = 14
 _LARGEST_TOTAL = 2**40
+BAUD_RATE = 57600
+LINE_TIMEOUT_S = 12.0
+CPS_PER_USV_H = 334.0 / 60.0  # LND 7317 pancake tube: 334 counts per minute (Safecast)
 
 
 @dataclass(frozen=True)
@@ -83,3 +95,46 @@ def _altitude(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+class Bgeigie(RadiationDetector):
+    """A bGeigie on a serial port: one sentence every five seconds."""
+
+    def __init__(self, port: str, baud_rate: int = BAUD_RATE) -> None:
+        self._port = port
+        self._baud_rate = baud_rate
+        self._link: SerialLink | None = None
+
+    def open(self) -> Identity:
+        """Connect and wait for a sentence that can be read."""
+        self._link = SerialLink(self._port, self._baud_rate, LINE_TIMEOUT_S)
+        deadline = time.monotonic() + LINE_TIMEOUT_S
+        while time.monotonic() < deadline:
+            line = self._link.read_line(LINE_TIMEOUT_S)
+            if line is None:
+                break
+            for record in parse_line(line):
+                if isinstance(record, BgeigieRecord):
+                    return Identity("Safecast bGeigie", record.device, CPS_PER_USV_H)
+        self.close()
+        raise DetectorError("garbage", f"{self._port}: no bGeigie sentence at {self._baud_rate} Bd")
+
+    def read(self) -> TotalReading:
+        """Wait for the next sentence."""
+        if self._link is None:
+            raise DetectorError("disconnected", f"{self._port}: not open")
+        line = self._link.read_line(LINE_TIMEOUT_S)
+        if line is None:
+            raise DetectorError("disconnected", f"{self._port}: no sentence for {LINE_TIMEOUT_S:.0f} s")
+        faults = []
+        for record in parse_line(line):
+            if isinstance(record, BgeigieRecord):
+                return TotalReading(time.monotonic(), record.total_counts)
+            faults.append(record)
+        raise DetectorError("garbage", f"{self._port}: {faults[0]}: {line[:40]!r}")
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._link is not None:
+            link, self._link = self._link, None
+            link.close()
