@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-from inspection_contract.resources import share
 from inspection_robot.demo.findings import StoredFinding, parse
 from inspection_robot.demo.stack import RobotStart, Stack
 from inspection_sim.ros.picture_publisher import PicturePublisher
@@ -29,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Start center and robot, publish the test pattern at 9 Hz, and compare stamps with the center's commit times."""
     with tempfile.TemporaryDirectory() as folder:
-        robot = RobotStart(share() / "launch" / "recording.launch.xml", {"source": "topic", "recording": ""})
+        robot = RobotStart.thermal_only(source="topic")
         started = time.monotonic()
         with Stack(Path(folder), 0, robot) as stack:
             stack.start_center()

@@ -20,7 +20,14 @@ from inspection_contract.commands import SignedCommand
 from inspection_contract.envelope import BATCH_MEDIA_TYPE, join_batch
 from inspection_contract.events import RobotStatus
 from inspection_contract.fields import EvidenceReference
-from inspection_contract.receipts import Enrolment, EnrolmentRequest, IngestReceipt, StoredEvent, TokenRotation
+from inspection_contract.receipts import (
+    Enrolment,
+    EnrolmentRequest,
+    IngestReceipt,
+    RobotOverview,
+    StoredEvent,
+    TokenRotation,
+)
 from inspection_contract.signatures import SigningKey, request_headers
 
 M = TypeVar("M", bound=BaseModel)
@@ -177,6 +184,10 @@ class CenterClient:
         """Commands for this robot after a cursor, as they are given. Check each signature before obeying."""
         for message in self._stream(f"/api/v1/commands/stream?after={after}"):
             yield _parse(SignedCommand, message.data)
+
+    def robots(self) -> list[RobotOverview]:
+        """Every robot with its last status."""
+        return [_validate(RobotOverview, item) for item in _json(self._send("GET", "/api/v1/robots", b"", {}))]
 
     def ready(self) -> bool:
         """Whether the center can take a finding now."""

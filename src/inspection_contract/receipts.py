@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from inspection_contract.events import Count
+from inspection_contract.events import Count, RobotStatus
 from inspection_contract.fields import Model, RobotName, Text, Time
 
 
@@ -64,3 +64,12 @@ class StoredEvent(Model):
     time: Time
     received: Time
     data: dict[str, object]
+
+
+class RobotOverview(Model):
+    """A robot as the center knows it; `status` is the last one it told, None before the first."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: RobotName
+    status: RobotStatus | None

@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from inspection_contract.client import CenterClient
-from inspection_contract.resources import share
 from inspection_robot.demo.stack import RobotStart, Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ros]
@@ -28,7 +27,7 @@ def test_what_the_bridge_accepted_is_at_the_center_once_and_in_order_whoever_was
     from inspection_sim.sensors.hot_spots import hot_spots
 
     rng, chance = np.random.default_rng(1), random.Random(1)
-    robot = RobotStart(share() / "launch" / "recording.launch.xml", {"source": "topic", "recording": ""})
+    robot = RobotStart.thermal_only(source="topic")
     with Stack(tmp_path, 0, robot) as stack:
         stack.start_center()
         stack.start_robot()
@@ -45,7 +44,7 @@ def test_what_the_bridge_accepted_is_at_the_center_once_and_in_order_whoever_was
 
 
 def kill(stack: Stack, name: str) -> None:
-    """Kill one process without warning; a center is started again as its service manager would, a node by its supervisor."""
+    """Kill one process without warning; a center is started again here, a node by the robot's supervisor."""
     if name == "center":
         psutil.Process(stack.processes["center"].pid).send_signal(signal.SIGKILL)
         stack.restart_center()

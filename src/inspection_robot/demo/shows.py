@@ -64,7 +64,7 @@ class RecordingShow:
 
     def robot(self) -> RobotStart:
         """Thermal, bridge and health."""
-        return RobotStart(share() / "launch" / "recording.launch.xml", {"recording": str(self._path)})
+        return RobotStart.thermal_only(source="recording", recording=str(self._path))
 
     def extra_processes(self) -> Sequence[tuple[str, list[str]]]:
         """None: the thermal node plays the recording itself."""
@@ -108,7 +108,7 @@ class ScenarioShow:
             "radiation_port": str(ports / "radiation"),
             "odor_port": str(ports / "odor"),
         }
-        return RobotStart(share() / "launch" / "robot.launch.xml", arguments)
+        return RobotStart("robot.launch.xml", arguments)
 
     def extra_processes(self) -> Sequence[tuple[str, list[str]]]:
         """The simulator."""

@@ -6,27 +6,51 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
+
+import yaml
 
 from inspection_contract.client import CenterClient, CenterError
 from inspection_contract.receipts import StoredEvent
+from inspection_contract.resources import share
 from inspection_robot.bridge.credentials import enrol
 from inspection_robot.demo.processes import Process, ProcessError
+from inspection_robot.launcher.launch_file import read
+from inspection_robot.launcher.up_command import find_share
 
 ROBOT_NAME = "robot_1"
+NODES = (
+    "thermal", "radiation", "odor", "documents", "people", "interception", "voice", "patrol", "drive",
+)  # fmt: skip
 _CENTER_TIMEOUT_S = 30.0
 _ROBOT_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
 class RobotStart:
-    """How the robot is started: a launch file and its arguments."""
+    """How the robot is started.
 
-    launch_file: Path
-    arguments: dict[str, str]
+    Attributes:
+        launch_file: in ``launch/``.
+        arguments: of the launch file.
+        parameters: of nodes, above those of ``config/``: node, then name, then value.
+    """
+
+    launch_file: str
+    arguments: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @staticmethod
+    def thermal_only(**parameters: Any) -> RobotStart:
+        """Thermal, bridge and health; every other node of the launch file is left out."""
+        path = share() / "launch" / "robot.launch.xml"
+        switches = {argument.name for argument in read(path, {}, find_share).arguments} & set(NODES)
+        arguments = dict.fromkeys(sorted(switches - {"thermal"}), "false")
+        return RobotStart(path.name, arguments, {"thermal": parameters, "health": {"required": ["bridge", "thermal"]}})
 
 
 class Stack:
@@ -91,11 +115,20 @@ class Stack:
         Raises:
             ProcessError: a node did not come up.
         """
-        arguments = [f"{key}:={value}" for key, value in self._robot.arguments.items()]
+        given = self.folder / "robot.yaml"
+        parameters = {f"/**/{node}": {"ros__parameters": values} for node, values in self._robot.parameters.items()}
+        given.write_text(yaml.safe_dump(parameters or {"/**": {"ros__parameters": {"use_sim_time": False}}}))
         command = [sys.executable, "-m", "inspection_robot.cli", "up", "--robot-name", ROBOT_NAME]
-        robot = self.start("robot", [*command, "--launch-file", str(self._robot.launch_file), *arguments])
-        ready = self.folder / "ready"
-        robot.wait_until(ready.exists, _ROBOT_TIMEOUT_S)
+        command += ["--launch-file", str(share() / "launch" / self._robot.launch_file), "--params-file", str(given)]
+        command += [f"{name}:={value}" for name, value in self._robot.arguments.items()]
+        self.start("robot", command).wait_until(self._robot_is_ready, _ROBOT_TIMEOUT_S)
+
+    def _robot_is_ready(self) -> bool:
+        """Whether the robot has told the center that every node it runs is active."""
+        with CenterClient(self.center["url"], self.center["reader_token"]) as client:
+            statuses = [robot.status for robot in client.robots() if robot.name == ROBOT_NAME]
+        status = statuses[0] if statuses else None
+        return status is not None and status.ready and all(n.state in ("active", "absent") for n in status.nodes)
 
     def events(self) -> Iterator[StoredEvent]:
         """Everything the center stores, as it stores it; goes on after the center was away."""
