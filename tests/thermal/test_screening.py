@@ -76,6 +76,7 @@ class Stream:
             value = apparent(DEFAULT_MAPPING.site(core, AMBIENT), target.across, distance)
             centre = (round(target.centre[0]), round(target.centre[1]))
             cv2.ellipse(picture, centre, (round(target.width / 2), round(target.height / 2)), 0, 0, 360, value, -1)
+            cv2.circle(picture, centre, max(round(0.12 * target.width), 1), value - 2.0, -1)  # the nose
             self.detector.faces = [target]
         if reference:
             picture = with_disc(picture, 130 * self.scale, 20 * self.scale, 6 * self.scale, 37.0)
@@ -177,6 +178,15 @@ def test_who_cannot_be_read_is_told_why(options: dict[str, float], reason: str) 
 def test_a_cup_of_coffee_is_nobody() -> None:
     stream = Stream()
     assert stream.play(55.0, 10).persons == []
+
+
+def test_a_heated_plate_is_nobody() -> None:
+    stream = Stream()
+    for _ in range(14):
+        plate = stream.picture(None)
+        plate[40:80, 20:60] = 34.0 + stream.camera_error
+        stream.detector.faces = [face(20.0, 40.0, 40.0)]
+        assert stream.show(plate).persons == []
 
 
 def test_the_reference_is_nobody() -> None:

@@ -31,6 +31,7 @@ class QualitySettings:
         sharpness: Least sharpness [1/px].
         coldest_c: A face below is no living face, or not skin [°C].
         hottest_c: A face above is no living face [°C].
+        least_contrast_c: A face with less contrast in its middle is a heated plate: noses are cooler than eyes [K].
     """
 
     far_px: float = 11.0
@@ -43,13 +44,15 @@ class QualitySettings:
     sharpness: float = 0.07
     coldest_c: float = 28.0
     hottest_c: float = 43.5
+    least_contrast_c: float = 0.5
 
 
 def living(site: SiteReading, offset_c: float, settings: QualitySettings) -> bool:
     """Whether a detection has the temperature of living skin, given the camera's offset (NaN: unknown, wide margin)."""
     margin = 0.0 if math.isfinite(offset_c) else 6.0
     face = site.face + (offset_c if math.isfinite(offset_c) else 0.0)
-    return settings.coldest_c - margin <= face <= settings.hottest_c + margin and site.face - site.surroundings > 1.0
+    warm = settings.coldest_c - margin <= face <= settings.hottest_c + margin and site.face - site.surroundings > 1.0
+    return warm and site.contrast >= settings.least_contrast_c
 
 
 def reason_against(

@@ -27,6 +27,7 @@ class SiteReading:
         left_canthus: Maximum at the left inner canthus.
         face: Maximum of the face without the mouth.
         median: Of the face without the mouth.
+        contrast: Between the warmest and coolest twentieths of the middle of the face [K].
         sharpness: Steepest change a pixel relative to the contrast with the surroundings [1/px].
         surroundings: Median of the frame around the face.
     """
@@ -35,6 +36,7 @@ class SiteReading:
     left_canthus: float
     face: float
     median: float
+    contrast: float
     sharpness: float
     surroundings: float
 
@@ -54,14 +56,15 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
         return None
     ys, xs = np.mgrid[upper:lower, left:right]
     centre_x, centre_y = face.centre
-    oval = ((xs - centre_x) / (face.width / 2)) ** 2 + ((ys - centre_y) / (face.height / 2)) ** 2 <= 1.0
+    radius = ((xs - centre_x) / (face.width / 2)) ** 2 + ((ys - centre_y) / (face.height / 2)) ** 2
+    oval = radius <= 1.0
     mouth_x, mouth_y = (float(value) for value in face.points[2])
     # Downwards along the face: everything from the mouth on is left out, breath and chin included.
     down_x, down_y = math.sin(face.roll), math.cos(face.roll)
     below = (xs - mouth_x) * down_x + (ys - mouth_y) * down_y > 0
     near_mouth = (xs - mouth_x) ** 2 + (ys - mouth_y) ** 2 < (MOUTH_RADIUS * face.across) ** 2
     skin = part[oval & ~below & ~near_mouth]
-    if skin.size < 4:
+    if skin.size < 4 or not (radius <= 0.5).any():
         return None
     canthi = [_warmest_near(celsius, float(x), float(y), CANTHUS_RADIUS * face.across) for x, y in face.points[:2]]
     face_maximum = max(_warmest(skin), *canthi)
@@ -69,9 +72,10 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
     contrast = max(float(np.median(skin)) - surroundings, 0.5)
     with_edge = celsius[max(upper - 2, 0) : lower + 2, max(left - 2, 0) : right + 2]
     steepest = max(float(np.abs(np.diff(with_edge, axis=axis)).max()) for axis in (0, 1))
+    coolest, warmest = np.percentile(part[radius <= 0.5], (5, 95))
     return SiteReading(
-        right_canthus=canthi[0], left_canthus=canthi[1], face=face_maximum,
-        median=float(np.median(skin)), sharpness=steepest / contrast, surroundings=surroundings,
+        right_canthus=canthi[0], left_canthus=canthi[1], face=face_maximum, median=float(np.median(skin)),
+        contrast=float(warmest - coolest), sharpness=steepest / contrast, surroundings=surroundings,
     )  # fmt: skip
 
 
