@@ -30,7 +30,7 @@ FASTEST: Final = 1.3
 MEAN_SPEED_M_S: Final = 1.34
 SPEED_DEVIATION_M_S: Final = 0.26
 BODY_RADIUS_M: Final = 0.22
-CONTACT_STIFFNESS: Final = 60.0
+CONTACT_STIFFNESS: Final = 300.0
 """Acceleration per metre of overlap [1/s²]."""
 LONGEST_FORCE: Final = 20.0
 """Forces are cut to this [m/s²]: bodies do not accelerate faster."""

@@ -61,7 +61,7 @@ def path_lengths(solids: Solids, start: NDArray[np.float64], end: NDArray[np.flo
         return np.empty(0)
     a = solids.inverse[:, :3, :3] @ start + solids.inverse[:, :3, 3]
     direction = solids.inverse[:, :3, :3] @ (end - start)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         near = (-np.copysign(solids.half, direction) - a) / direction
         far = (np.copysign(solids.half, direction) - a) / direction
     parallel = np.abs(direction) < 1e-12

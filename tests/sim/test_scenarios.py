@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inspection_contract.errors import InputError
+from inspection_sim.scenario import read_scenario
+from inspection_sim.simulation import SCENARIOS, Setting, Simulation, load
+from inspection_sim.truth import planted, summary
+
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+WANTED = {
+    "quiet_hall", "morning_arrivals", "medical_patient", "smuggled_meat", "lost_source", "watch_list_traveller",
+    "sensor_faults", "radio_outage",
+}  # fmt: skip
+
+
+def test_the_scenarios_that_the_demo_promises_are_there() -> None:
+    assert set(NAMES) >= WANTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_scenario_loads_and_is_called_as_its_file(name: str) -> None:
+    setting = load(name)
+    assert setting.scenario.name == name
+    truth = summary(setting)
+    assert truth["people"] == len(setting.people) > 0
+
+
+def test_the_truth_follows_from_what_is_planted() -> None:
+    def truth(name: str) -> list[tuple[str, str]]:
+        return [(item.what, item.subject) for item in planted(read_scenario(SCENARIOS / f"{name}.yaml"))]
+
+    assert truth("quiet_hall") == []
+    assert truth("morning_arrivals") == [("fever", "feverish")]
+    assert truth("medical_patient") == [("radiation", "patient")]
+    assert truth("smuggled_meat") == [("cold", "smuggler"), ("odor", "smuggler")]  # coffee is allowed
+    assert truth("lost_source") == [("radiation", "lost_source")]
+    assert truth("watch_list_traveller") == [("watch_list", "wanted")]
+
+
+def run(setting: Setting, seconds: float) -> list[bytes]:
+    simulation, trace = Simulation(setting), []
+    for _ in range(round(seconds / 0.02)):
+        simulation.command(0.4, 0.1)
+        simulation.step()
+        bodies = simulation.bodies
+        trace.append(
+            bodies.position.tobytes()
+            + bodies.yaw.tobytes()
+            + repr(simulation.base).encode()
+            + repr(simulation.count_rate_cps).encode()
+        )
+    return trace
+
+
+def test_the_same_seed_gives_the_same_truth_bit_for_bit() -> None:
+    one, two = run(load("medical_patient"), 6.0), run(load("medical_patient"), 6.0)
+    assert one == two
+
+
+def test_another_seed_gives_another_crowd() -> None:
+    assert run(load("medical_patient", seed=1), 0.2) != run(load("medical_patient", seed=2), 0.2)
+
+
+def test_a_planted_passenger_enters_in_time_and_visits_the_robot_face_to_face(arrivals: Setting) -> None:
+    simulation = Simulation(arrivals)
+    seen_s, closest, facing = None, np.inf, -1.0
+    while simulation.time_s < 30.0:
+        simulation.step()
+        for name, x, y, yaw in simulation.people_present():
+            if name == "feverish":
+                seen_s = simulation.time_s if seen_s is None else seen_s
+                way = np.array([simulation.base.x - x, simulation.base.y - y])
+                if np.linalg.norm(way) < closest:
+                    closest = float(np.linalg.norm(way))
+                    facing = float(way @ [np.cos(yaw), np.sin(yaw)] / closest)
+    assert seen_s == pytest.approx(5.0, abs=2.0)
+    assert 0.7 < closest < 1.3
+    assert facing > 0.8
+
+
+def test_nobody_stands_in_a_wall_and_the_hall_stays_full(arrivals: Setting) -> None:
+    simulation = Simulation(arrivals)
+    while simulation.time_s < 20.0:
+        simulation.step()
+        people = np.array([[x, y] for _, x, y, _ in simulation.people_present()])
+        room, _ = simulation.setting.grid.clear(people[:, 0], people[:, 1])
+        assert room.min() > 0.0
+    assert len(people) >= 30
+
+
+def test_the_robot_stops_at_a_wall_and_the_touch_is_counted() -> None:
+    simulation = Simulation(load("quiet_hall"))
+    simulation.base = type(simulation.base)(-8.0, 11.0, 0.0)  # before the northern partition
+    for _ in range(400):
+        simulation.command(0.8, 0.0)
+        simulation.step()
+    room, _ = simulation.setting.grid.clear(np.array([simulation.base.x]), np.array([simulation.base.y]))
+    assert simulation.base.contacts == 1
+    assert 0.15 < room[0] < 0.45
+
+
+def test_a_robot_whose_master_falls_silent_stops() -> None:
+    simulation = Simulation(load("quiet_hall"))
+    simulation.command(0.5, 0.0)
+    for _ in range(25):
+        simulation.step()
+    assert simulation.base.v > 0.4
+    for _ in range(75):
+        simulation.step()
+    assert simulation.base.v == 0.0
+
+
+def test_the_count_rate_rises_as_the_patient_comes_near() -> None:
+    simulation = Simulation(load("medical_patient"))
+    rates = []
+    while simulation.time_s < 60.0:
+        simulation.step()
+        rates.append(simulation.count_rate_cps)
+    assert min(rates) < 0.3
+    assert max(rates) > 1.0
+
+
+def test_the_smell_of_a_bag_reaches_a_nose_beside_it() -> None:
+    simulation = Simulation(load("baggage_hall_check"))
+    simulation.base = type(simulation.base)(7.0, 2.2, 0.0)
+    for _ in range(1000):
+        simulation.step()
+    assert simulation.smells_ppm()["shrimp"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"robot": "moon"}, "no place 'moon'"),
+        ({"world": "moon"}, "no such file"),
+        ({"sead": 3}, "unknown key sead"),
+        ({"seed": "seven"}, "int expected"),
+        ({"duration_s": -1}, "outside 1..86400"),
+        ({"duration_s": float("nan")}, "finite"),
+        ({"passengers": [{"id": "a", "enters": "arrivals_north"}]}, "leaves is missing"),
+        ({"passengers": [{"id": "a", "enters": "arrivals_north", "leaves": "nowhere"}]}, "no place 'nowhere'"),
+        (
+            {
+                "passengers": [
+                    {
+                        "id": "a",
+                        "enters": "exit_north",
+                        "leaves": "exit_south",
+                        "source": {"nuclide": "Xx-1", "activity_mbq": 1},
+                    }
+                ]
+            },
+            "Xx-1",
+        ),
+        (
+            {"passengers": [{"id": "a", "enters": "exit_north", "leaves": "exit_south", "core_temperature_c": 60}]},
+            "outside 30..43",
+        ),
+        (
+            {
+                "passengers": [
+                    {"id": "a", "enters": "exit_north", "leaves": "exit_south", "odor": {"substance": "gold"}}
+                ]
+            },
+            "gold",
+        ),
+        ({"objects": [{"id": "a", "model": "ghost", "x": 0, "y": 0}]}, "no model 'ghost'"),
+        ({"objects": [{"id": "a", "model": "carton", "x": 0, "y": 0}] * 2}, "two things are called a"),
+        ({"faults": [{"at_s": 1, "for_s": 1, "device": "toaster", "fault": "burnt"}]}, "no device 'toaster'"),
+        ({"faults": [{"at_s": 1, "for_s": 1, "device": "lidar", "fault": "burnt"}]}, "not 'burnt'"),
+        ({"crowd": {"passengers": 5}}, "needs doors"),
+        ({"crowd": [1]}, "mapping expected"),
+    ],
+)
+def test_a_scenario_that_names_absent_things_is_refused_in_one_line(
+    tmp_path: Path, change: dict[str, object], fault: str
+) -> None:
+    content = yaml.safe_load((SCENARIOS / "quiet_hall.yaml").read_text()) | change
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=fault) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scenario_that_is_missing_or_no_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such scenario"):
+        load("does_not_exist")
+    (tmp_path / "x.yaml").write_text("a: [")
+    with pytest.raises(InputError, match="no YAML"):
+        load(tmp_path / "x.yaml")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda c: st.lists(c, max_size=3) | st.dictionaries(st.sampled_from(["name", "world", "seed", "crowd", "passengers", "id", "x"]), c, max_size=4), max_leaves=12))  # fmt: skip
+def test_any_yaml_is_a_scenario_or_an_input_error(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError):
+        read_scenario(path)
+
+
+def test_a_place_in_a_wall_is_refused(tmp_path: Path) -> None:
+    from inspection_sim.world.grid import floor_plan, way_field
+    from inspection_sim.world.sdf import read_world
+
+    grid = floor_plan(read_world(SCENARIOS.parent / "worlds" / "terminal.sdf"))
+    with pytest.raises(InputError, match="too close to a solid"):
+        way_field(grid, -6.0, 11.0, 0.25)
+    with pytest.raises(InputError, match="outside the map"):
+        way_field(grid, 600.0, 11.0, 0.25)
