@@ -53,7 +53,7 @@ def find_lines(picture: Gray) -> list[TextLine]:
         picture: (rows, columns) uint8.
 
     Returns:
-        Candidates, longest first; the same line may come from several sizes.
+        Candidates, those with a zone's proportions first, the lowest first; one line may come from several sizes.
     """
     lines: list[TextLine] = []
     for width in WORKING_WIDTHS:
@@ -61,7 +61,12 @@ def find_lines(picture: Gray) -> list[TextLine]:
         if scale > 3.2 or picture.shape[0] * scale < 40:
             continue
         lines += _lines_at(picture, scale)
-    return sorted(_distinct(lines), key=lambda line: -line.length)
+    return sorted(_distinct(lines), key=lambda line: (not _proportioned(line), -float(line.middle[1])))
+
+
+def _proportioned(line: TextLine) -> bool:
+    """Whether the line may hold 30 to 44 characters: one is 1.06 capitals' heights wide (OCR-B size I)."""
+    return 24 <= line.length / line.height <= 62
 
 
 def _lines_at(picture: Gray, scale: float) -> list[TextLine]:
@@ -70,22 +75,25 @@ def _lines_at(picture: Gray, scale: float) -> list[TextLine]:
     work = cv2.resize(picture, size, interpolation=method)
     work = cv2.GaussianBlur(work, (3, 3), 0)
     dark = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (11, 11)))
-    strokes = np.abs(cv2.Scharr(dark, cv2.CV_32F, 1, 0))
-    strokes = cv2.boxFilter(strokes, -1, (17, 5))
-    # Busy compared with the surroundings, so that a dim corner of a photo has lines too.
+    strokes = cv2.boxFilter(np.abs(cv2.Scharr(dark, cv2.CV_32F, 1, 0)), -1, (17, 5))
+    # Busy compared with the surroundings, so that a dim corner of a photo has lines too; and busy compared with the
+    # whole picture, because a zone that fills its surroundings does not stand out of them.
     surroundings = cv2.boxFilter(strokes, -1, (151, 151))
-    mask = (strokes > np.maximum(1.15 * surroundings, 60.0)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 15), np.uint8))
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    pieces = [piece for contour in contours if (piece := _piece(contour)) is not None]
-    pieces = _merged(pieces)
-    found = []
-    for piece in pieces:
-        if piece.length < 0.22 * size[0] or piece.length < 11 * piece.height or piece.height < 5:
-            continue
-        start, end = ((point + 0.5) / scale - 0.5 for point in (piece.start, piece.end))
-        found.append(TextLine(start, end, piece.height / scale))
+    found: list[TextLine] = []
+    for threshold in (np.maximum(1.15 * surroundings, 60.0), max(0.4 * float(np.quantile(strokes, 0.97)), 60.0)):
+        mask = (strokes > threshold).astype(np.uint8)
+        mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
+        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 15), np.uint8))
+        # The edge of a card or picture runs down beside the zone and would tie its lines into one piece.
+        upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((max(45, size[0] // 14), 1), np.uint8))
+        mask = cv2.morphologyEx(mask & ~upright, cv2.MORPH_OPEN, np.ones((5, 15), np.uint8))
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        pieces = [piece for contour in contours if (piece := _piece(contour)) is not None]
+        for piece in _merged(pieces):
+            if piece.length < 0.22 * size[0] or piece.length < 11 * piece.height or piece.height < 5:
+                continue
+            start, end = ((point + 0.5) / scale - 0.5 for point in (piece.start, piece.end))
+            found.append(TextLine(start, end, piece.height / scale))
     return found
 
 

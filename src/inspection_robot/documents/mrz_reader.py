@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, pairwise
 from pathlib import Path
 
 import cv2
@@ -21,8 +20,10 @@ from inspection_robot.documents.mrz_lines import TextLine, cut_line, find_lines
 
 STRIDE = 4
 BLANK = 37
-MAXIMUM_LINES = 14
+MAXIMUM_LINES = 24
 STRETCHES = (1.0, 0.82, 1.2)
+SPACINGS = (1.7, 2.0, 2.4, 1.45, 2.8)
+"""Distances of the lines of a zone, in pitches, that occur on documents; the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +116,70 @@ class MrzReader:
         return np.asarray(scores[0], np.float64)
 
     def _read_upright(self, picture: Gray) -> ZoneInPicture | None:
-        read = [
-            found
-            for line in find_lines(picture)[:MAXIMUM_LINES]
-            if (found := self.read_line(picture, line)) is not None
-        ]
-        zones = [
-            zone for layout, lines in _groups(_without_doubles(read)) if (zone := _zone(layout, lines)) is not None
-        ]
-        return max(zones, key=_rank, default=None)
+        best: ZoneInPicture | None = None
+        tried: list[ReadLine] = []
+        candidates = find_lines(picture)[:MAXIMUM_LINES]
+        for line in candidates:
+            if any(_covers(other, line) for other in tried):
+                continue
+            seed = self.read_line(picture, line)
+            if seed is None:
+                continue
+            lines = self._with_neighbours(picture, seed, candidates)
+            tried += lines
+            for layout, chosen in _groups(lines):
+                zone = _zone(layout, chosen)
+                if zone is not None and (best is None or _rank(zone) > _rank(best)):
+                    best = zone
+            if best is not None and best.reading.certain:
+                return best
+        return best
+
+    def _with_neighbours(self, picture: Gray, seed: ReadLine, candidates: list[TextLine]) -> list[ReadLine]:
+        """The lines above and below a line that was read: parallel and of its pitch, up to two either way."""
+        lines = [seed]
+        for side in (-1.0, 1.0):
+            last = seed
+            for _ in range(2):
+                found = self._neighbour(picture, last, side, candidates)
+                if found is None:
+                    break
+                lines.append(found)
+                last = found
+        return sorted(lines, key=lambda line: float(line.line.middle @ _normal(seed)))
+
+    def _neighbour(self, picture: Gray, line: ReadLine, side: float, candidates: list[TextLine]) -> ReadLine | None:
+        """The next line on one side: a located one that fits, else a look at the distances that zones have."""
+        best: ReadLine | None = None
+        for candidate in candidates:
+            step = side * float((candidate.middle - line.line.middle) @ _normal(line)) / _pitch_px(line)
+            if 1.1 < step < 3.4 and candidate.length > 0.6 * line.line.length:
+                found = self.read_line(picture, candidate)
+                if found is not None and _fits(line, found) and (best is None or _strength(found) > _strength(best)):
+                    best = found
+                if best is not None and best.quality > 0.95:
+                    return best
+        start, end = line.place(float(line.centres[0])), line.place(float(line.centres[-1]))
+        for spacing in SPACINGS:
+            if best is not None:
+                break
+            offset = side * spacing * _pitch_px(line) * _normal(line)
+            moved = TextLine(start + offset, end + offset, line.line.height)
+            found = self._look_at(picture, moved)
+            if found is not None and _fits(line, found):
+                # The middle of a look is off by up to half a step: settle on the best height.
+                looks = [found]
+                for shift in (-0.3, -0.15, 0.15, 0.3):
+                    nudge = shift * _pitch_px(line) * _normal(line)
+                    other = self._look_at(picture, TextLine(moved.start + nudge, moved.end + nudge, moved.height))
+                    if other is not None and _fits(line, other):
+                        looks.append(other)
+                best = max(looks, key=_strength)
+        return best
+
+    def _look_at(self, picture: Gray, line: TextLine) -> ReadLine | None:
+        cut, back = cut_line(picture, line, margin=3.0)
+        return _characters(line, self._classify(cut), back)
 
 
 @cache
@@ -132,9 +188,9 @@ def default_reader() -> MrzReader:
     return MrzReader()
 
 
-def _rank(zone: ZoneInPicture) -> tuple[bool, int, float]:
+def _rank(zone: ZoneInPicture) -> tuple[bool, float]:
     checks = zone.reading.mrz.checks.values()
-    return zone.reading.certain, -sum(not holds for holds in checks), zone.reading.likelihood
+    return zone.reading.certain, zone.reading.likelihood - 0.05 * sum(not holds for holds in checks)
 
 
 def _strength(line: ReadLine) -> float:
@@ -160,33 +216,42 @@ def _characters(line: TextLine, scores: NDArray[np.float64], back: NDArray[np.fl
     return ReadLine(line, scores, centres, pitch, quality, back)
 
 
-def _without_doubles(lines: list[ReadLine]) -> list[ReadLine]:
-    """Keep the best reading of each place."""
-    kept: list[ReadLine] = []
-    for candidate in sorted(lines, key=lambda found: -_strength(found)):
-        direction = candidate.line.direction
-        normal = np.array([-direction[1], direction[0]])
-        if all(
-            abs(float((candidate.line.middle - other.line.middle) @ normal))
-            > 0.7 * min(candidate.line.height, other.line.height)
-            for other in kept
-        ):
-            kept.append(candidate)
-    return kept
+def _normal(line: ReadLine) -> NDArray[np.float64]:
+    """Unit vector across a line, downwards."""
+    direction = line.line.direction
+    return np.array([-direction[1], direction[0]])
+
+
+def _pitch_px(line: ReadLine) -> float:
+    """Distance of neighbouring characters in the picture, pixels."""
+    return float(np.linalg.norm(line.place(line.pitch) - line.place(0.0)))
+
+
+def _fits(line: ReadLine, other: ReadLine) -> bool:
+    """Whether two lines may be of one zone: alike in direction, pitch and clearness."""
+    crossing = line.line.direction[0] * other.line.direction[1] - line.line.direction[1] * other.line.direction[0]
+    return abs(float(crossing)) < 0.07 and abs(_pitch_px(other) / _pitch_px(line) - 1.0) < 0.12 and other.quality > 0.5
+
+
+def _covers(read: ReadLine, line: TextLine) -> bool:
+    """Whether a candidate lies on a line that was read already."""
+    across = abs(float((line.middle - read.line.middle) @ _normal(read)))
+    along = abs(float((line.middle - read.line.middle) @ read.line.direction))
+    return across < 0.6 * read.line.height and along < 0.5 * read.line.length
 
 
 def _groups(lines: list[ReadLine]) -> list[tuple[MrzFormat, tuple[ReadLine, ...]]]:
-    """Neighbouring parallel lines of one pitch, from above to below, with every layout they may be."""
+    """Consecutive lines, from above to below, with every layout they may be."""
     groups = []
     for count in (3, 2):
-        for chosen in combinations(sorted(lines, key=lambda found: float(found.line.middle[1])), count):
-            if all(_belong(upper, lower) for upper, lower in pairwise(chosen)):
-                widest = max(_extent(line) for line in chosen)
-                groups += [
-                    (layout, chosen)
-                    for layout in FORMATS
-                    if layout.lines == count and layout.length - 9 <= widest <= layout.length + 3
-                ]
+        for first in range(len(lines) - count + 1):
+            chosen = tuple(lines[first : first + count])
+            extent = float(np.median([_extent(line) for line in chosen]))
+            groups += [
+                (layout, chosen)
+                for layout in FORMATS
+                if layout.lines == count and layout.length - 9 <= extent <= layout.length + 6
+            ]
     return groups
 
 
@@ -194,24 +259,11 @@ def _extent(line: ReadLine) -> float:
     return float((line.centres[-1] - line.centres[0]) / line.pitch + 1)
 
 
-def _belong(upper: ReadLine, lower: ReadLine) -> bool:
-    direction = upper.line.direction
-    normal = np.array([-direction[1], direction[0]])
-    spacing = float((lower.line.middle - upper.line.middle) @ normal)
-    pitch = float(np.linalg.norm(upper.place(upper.pitch) - upper.place(0.0)))
-    other = float(np.linalg.norm(lower.place(lower.pitch) - lower.place(0.0)))
-    parallel = abs(float(np.cross(direction, lower.line.direction))) < 0.07
-    return parallel and abs(pitch / other - 1.0) < 0.12 and 1.1 * pitch < spacing < 3.6 * pitch
-
-
 def _zone(layout: MrzFormat, lines: tuple[ReadLine, ...]) -> ZoneInPicture | None:
     starts = _common_start(layout, lines)
     best: ZoneInPicture | None = None
     for start in starts:
-        grids = [_grid(line, start, layout.length) for line in lines]
-        if any(grid is None for grid in grids):
-            continue
-        placed = [grid for grid in grids if grid is not None]
+        placed = [_grid(line, start, layout.length) for line in lines]
         scores = np.stack([_sampled(line, grid) for line, grid in zip(lines, placed, strict=True)])
         visa = np.exp(scores[0, 0, 10:36]).argmax() == "ABCDEFGHIJKLMNOPQRSTUVWXYZ".index("V")
         if layout.lines == 2 and visa != (layout in (MRVA, MRVB)):
@@ -224,41 +276,55 @@ def _zone(layout: MrzFormat, lines: tuple[ReadLine, ...]) -> ZoneInPicture | Non
 
 
 def _common_start(layout: MrzFormat, lines: tuple[ReadLine, ...]) -> list[NDArray[np.float64]]:
-    """Picture points where the first character may stand: of the line that sees most, and one step to either side.
+    """Picture points where the first characters may stand: where each line by itself begins, and a step to either side.
 
-    Lines of a zone begin and end below each other, so the fullest line tells the others where to look.
+    Lines of a zone begin below each other, so the clearest line tells the others where to look.
     """
-    fullest = max(lines, key=lambda line: len(line.centres))
-    missing = round(layout.length - _extent(fullest))
-    shifts = sorted({0, -1, 1, -missing, -missing // 2}, key=abs)
-    return [fullest.place(fullest.centres[0] + shift * fullest.pitch) for shift in shifts]
+    found = []
+    for line in lines:
+        first, last = line.centres[0], line.centres[-1] - (layout.length - 1) * line.pitch
+        low, high = min(first, last) - 1.5 * line.pitch, max(first, last) + 1.5 * line.pitch
+        start, pitch, score = _fitted(line, layout.length, np.arange(low, high, 0.5))
+        found.append((score, line, start, pitch))
+    found.sort(key=lambda item: -item[0])
+    starts = [line.place(start) for _, line, start, _ in found]
+    _, line, start, pitch = found[0]
+    return [*starts, line.place(start - pitch), line.place(start + pitch)]
 
 
-def _grid(line: ReadLine, start: NDArray[np.float64], length: int) -> NDArray[np.float64] | None:
+def _fitted(line: ReadLine, length: int, starts: NDArray[np.float64]) -> tuple[float, float, float]:
+    """First column, pitch and score of the even grid that best has ink at its places, none between and none outside."""
+    ink = 1.0 - np.exp(line.scores[:, BLANK])
+    columns = np.arange(len(ink))
+    pitches = line.pitch * np.arange(0.94, 1.0601, 0.005)
+    places = np.arange(-1, length + 0.1, 0.5)  # every second one lies between characters
+    grid = starts[:, None, None] + pitches[None, :, None] * places[None, None, :]
+    seen = np.interp(grid.ravel(), columns, ink, left=0.0, right=0.0).reshape(grid.shape)
+    inside, between = seen[:, :, 2:-2:2].mean(axis=2), seen[:, :, 1:-1:2].mean(axis=2)
+    outside = (seen[:, :, 0] + seen[:, :, -1]) / length
+    score = inside - 0.7 * between - 0.7 * outside
+    row, column = np.unravel_index(int(score.argmax()), score.shape)
+    return float(starts[row]), float(pitches[column]), float(score[row, column])
+
+
+def _grid(line: ReadLine, start: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     """Columns of the characters of a line that begins below or above `start`: a parabola through the ones seen."""
-    direction = line.line.direction
     zoom = float(np.linalg.norm(line.place(1.0) - line.place(0.0)))
-    first = float((start - line.place(0.0)) @ direction) / zoom
-    numbers = (line.centres - first) / line.pitch
-    # The pitch may change along the line (perspective): count from each character to the next.
-    steps = np.round(np.diff(line.centres) / line.pitch)
-    counted = np.concatenate([[0.0], np.cumsum(steps)]) + round(float(numbers[0]))
-    kept = (counted >= -1) & (counted <= length)
-    if kept.sum() < 8:
-        return None
-    order = 2 if kept.sum() >= 15 else 1
-    x, y = counted[kept], line.centres[kept]
-    coefficients = np.polyfit(x, y, order)
-    for _ in range(2):
-        residual = np.abs(np.polyval(coefficients, x) - y)
-        good = residual < 0.3 * line.pitch
-        if good.sum() < 8:
-            break
-        coefficients = np.polyfit(x[good], y[good], order)
-    grid = np.polyval(coefficients, np.arange(length))
-    if np.any(np.diff(grid) < 0.6 * line.pitch) or np.any(np.diff(grid) > 1.5 * line.pitch):
-        return None
-    return np.asarray(grid)
+    near = float((start - line.place(0.0)) @ line.line.direction) / zoom
+    reach = 0.55 * line.pitch
+    first, pitch, _ = _fitted(line, length, np.arange(near - reach, near + reach, 0.25))
+    even: NDArray[np.float64] = first + pitch * np.arange(length, dtype=np.float64)
+    # The pitch may change along the line (perspective): bend the grid through the characters that lie near it.
+    grid = even
+    for tolerance in (0.45, 0.3):
+        nearest = np.abs(line.centres[:, None] - grid[None, :]).argmin(axis=1)
+        kept = np.abs(line.centres - grid[nearest]) < tolerance * pitch
+        if kept.sum() < 12:
+            return even
+        curve = np.polyfit(nearest[kept], line.centres[kept], 2)
+        grid = np.asarray(np.polyval(curve, np.arange(length, dtype=np.float64)), np.float64)
+    steps = np.diff(grid)
+    return even if np.any(steps < 0.7 * pitch) or np.any(steps > 1.4 * pitch) else grid
 
 
 def _sampled(line: ReadLine, grid: NDArray[np.float64]) -> NDArray[np.float64]:
