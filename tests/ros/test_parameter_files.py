@@ -8,7 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from inspection_contract.errors import InputError
-from inspection_robot.ros.parameter_files import Section, check, given, load
+from inspection_robot.ros.parameter_files import Given, Section, check, given, load
 from inspection_robot.ros.parameters import parameter
 
 
@@ -32,7 +32,8 @@ def write(folder: Path, text: str, name: str = "thermal.yaml") -> Path:
 
 
 def faults(path: Path) -> list[str]:
-    return [error.fault for error in check(load(path), NODES)]
+    sections = load(path)
+    return [error.fault for error in check({name: Given(described, sections) for name, described in NODES.items()})]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,15 @@ def test_the_last_file_wins(tmp_path: Path) -> None:
     second = write(tmp_path, "/**:\n  ros__parameters:\n    rate_hz: 6\n", "b.yaml")
     value, section = given([*load(first), *load(second)], "/robot1/thermal")["rate_hz"]
     assert (value, section.path) == (6, second)
+
+
+def test_each_node_reads_its_files_in_its_own_order(tmp_path: Path) -> None:
+    own = load(write(tmp_path, "/**/thermal:\n  ros__parameters:\n    rate_hz: 5\n", "thermal.yaml"))
+    above = load(write(tmp_path, "/**:\n  ros__parameters:\n    rate_hz: 900\n", "robot.yaml"))
+    nodes = {"/robot1/odor": Given(Odor, above), "/robot1/thermal": Given(Thermal, [*own, *above])}
+    assert [error.fault for error in check(nodes)] == ["robot1/thermal: rate_hz: 900 is out of range: 0.1 … 60"]
+    nodes["/robot1/thermal"] = Given(Thermal, [*above, *own])
+    assert check(nodes) == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from inspection_interfaces.msg import Heartbeat, NodeHealth, RobotHealth
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
+from inspection_contract.resources import state
 from inspection_robot.health.diagnostics import Aggregate, Status
 from inspection_robot.health.supervision import Beat, Command, Limits, Supervisor, Verb
 from inspection_robot.ros import qos
@@ -81,7 +82,7 @@ class HealthNode(InspectionNode[HealthParameters]):
         )  # fmt: skip
         self._supervisor = Supervisor(given.order, given.required, limits, time.monotonic())
         self._aggregate = Aggregate(given.stale_after_s)
-        self._hosts: dict[str, str] = {}
+        self._ready_file = state() / "ready"
         self._processes: dict[str, psutil.Process] = {}
         self._transitions: dict[str, Any] = {}
 
@@ -181,10 +182,23 @@ class HealthNode(InspectionNode[HealthParameters]):
                 return process
         return None
 
+    def deactivate(self) -> None:
+        """Whoever looks at the file must not take a robot without health for a ready one."""
+        self._mark(False)
+
+    def _mark(self, ready: bool) -> None:
+        """Keep the file ``ready`` in the state folder there while the robot is ready: scripts wait for it."""
+        if ready:
+            self._ready_file.touch()
+        else:
+            self._ready_file.unlink(missing_ok=True)
+
     def _publish(self) -> None:
         now_s = time.monotonic()
         stamp = self.get_clock().now().to_msg()
-        health = RobotHealth(ready=self._supervisor.ready(now_s))
+        ready = self._supervisor.ready(now_s)
+        self._mark(ready)
+        health = RobotHealth(ready=ready)
         health.header.stamp = stamp
         for report in self._supervisor.report(now_s):
             health.nodes.append(
@@ -219,3 +233,7 @@ def make(**kwargs: Any) -> HealthNode:
 def main() -> None:
     """Run the node."""
     run(make)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Checks the parameter files of a plan against the nodes' own descriptions.
 
 Run as a process of its own, so that the nodes' modules and all they import stay out of the supervisor. It reads a
-JSON list of ``{"module", "name", "where", "files", "values"}`` from standard input.
+JSON list of ``{"module", "name", "where", "parameters"}`` from standard input.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from inspection_contract.errors import InputError
-from inspection_robot.ros.parameter_files import Section, check, load
+from inspection_robot.ros.parameter_files import Given, Section, check, load
 
 
 def parameters_of(module_name: str) -> type[Any] | None:
@@ -34,27 +34,33 @@ def parameters_of(module_name: str) -> type[Any] | None:
 
 
 def faults(nodes: Iterable[dict[str, Any]]) -> list[str]:
-    """One line for each mistake in the files and values of the nodes."""
-    described: dict[str, type[Any]] = {}
-    files: dict[Path, list[Section]] = {}
+    """One line for each mistake in the files and values that the nodes are given."""
+    checked: dict[str, Given] = {}
+    files: dict[str, list[Section]] = {}
     lines: list[str] = []
-    values: list[Section] = []
     for node in nodes:
-        parameters = parameters_of(node["module"])
+        try:
+            parameters = parameters_of(node["module"])
+        except Exception as error:  # noqa: BLE001 - whatever a module raises, this node cannot run
+            lines.append(f"{node['where']}: {node['module']} cannot be imported: {type(error).__name__}: {error}")
+            continue
         if parameters is None:
             continue
-        described[node["name"]] = parameters
-        for name, text in node["values"]:
-            values.append(Section(Path(node["where"]), node["name"], {name: yaml.safe_load(text)}))
-        for path in map(Path, node["files"]):
-            if path not in files:
-                files[path] = []
+        sections: list[Section] = []
+        for item in node["parameters"]:
+            if not isinstance(item, str):  # one value of the launch file
+                name, text = item
+                sections.append(Section(Path(node["where"]), node["name"], {name: yaml.safe_load(text)}))
+                continue
+            if item not in files:
+                files[item] = []
                 try:
-                    files[path] = load(path)
+                    files[item] = load(Path(item))
                 except InputError as error:
                     lines.append(str(error))
-    sections = [section for found in files.values() for section in found]
-    return lines + [str(error) for error in check([*sections, *values], described)]
+            sections += files[item]
+        checked[node["name"]] = Given(parameters, sections)
+    return lines + [str(error) for error in check(checked)]
 
 
 def main() -> int:

@@ -87,14 +87,15 @@ class _Reader:
         self._find_share = find_share
         self.processes: list[NodeProcess | PlainProcess] = []
         self.arguments: list[Argument] = []
+        self._internal: set[str] = set()  # arguments between files, not for the caller
 
     def file(self, path: Path, scope: _Scope, depth: int) -> None:
         """Read one file in the given scope."""
         parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
         try:
-            root = etree.parse(str(path), parser).getroot()
+            root = etree.fromstring(path.read_bytes(), parser)
         except OSError as error:
-            raise InputError(path, os.strerror(error.errno) if error.errno else "cannot be read") from error
+            raise InputError(path, error.strerror or str(error)) from error
         except etree.XMLSyntaxError as error:
             raise InputError(path, f"is not XML: {error}") from error
         if root.tag != "launch":
@@ -132,9 +133,9 @@ class _Reader:
                 self._children(where.path, element, scope.inner() if scoped else scope, depth)
             case "include":
                 for inner in self._inner(where, element, {"arg"}, scope):
-                    scope.variables[inner.where.need(inner.attributes, "name")] = inner.where.need(
-                        inner.attributes, "value"
-                    )
+                    name = inner.where.need(inner.attributes, "name")
+                    scope.variables[name] = inner.where.need(inner.attributes, "value")
+                    self._internal.add(name)
                 self.file(Path(where.need(attributes, "file")), scope, depth + 1)
             case "executable":
                 self._executable(where, element, attributes, scope)
@@ -144,7 +145,7 @@ class _Reader:
     def _argument(self, where: _Where, attributes: dict[str, str], scope: _Scope) -> None:
         name = where.need(attributes, "name")
         default = attributes.get("default")
-        if name not in {argument.name for argument in self.arguments}:
+        if name not in self._internal | {argument.name for argument in self.arguments}:
             self.arguments.append(Argument(name, default, attributes.get("description", "")))
         if name not in scope.variables:
             if default is None:

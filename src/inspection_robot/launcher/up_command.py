@@ -130,8 +130,7 @@ def check_parameters(plan: Plan) -> bool:
             "module": f"{OWN_PACKAGE}.{process.executable}.node",
             "name": process.full_name,
             "where": process.where,
-            "files": [str(item) for item in process.parameters if isinstance(item, Path)],
-            "values": [item for item in process.parameters if not isinstance(item, Path)],
+            "parameters": [str(item) if isinstance(item, Path) else item for item in process.parameters],
         }
         for process in plan.processes
         if isinstance(process, NodeProcess) and process.package == OWN_PACKAGE

@@ -8,7 +8,7 @@ namespace), ``/**/thermal`` (any namespace or none) and ``/**`` (every node). Fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,30 +125,41 @@ def is_ros_parameter(name: str) -> bool:
     return name in ROS_PARAMETERS or name.startswith("qos_overrides.")
 
 
-def check(sections: Iterable[Section], nodes: Mapping[str, type[Any]]) -> list[InputError]:
+@dataclass(frozen=True)
+class Given:
+    """What one node is given: its parameter dataclass and its sections in the order in which they are read."""
+
+    parameters: type[Any]
+    sections: Sequence[Section]
+
+
+def check(nodes: Mapping[str, Given]) -> list[InputError]:
     """Check the values of parameter files against the nodes' descriptions.
 
     Args:
-        sections: of all files, in the order in which they are given to the nodes.
-        nodes: parameter dataclass of each node, by fully qualified name.
+        nodes: by fully qualified name.
 
     Returns:
         One error for each mistake, naming file, node, parameter and what is allowed.
     """
-    sections = list(sections)
+    readers: dict[int, tuple[Section, list[type[Any]]]] = {}
+    for name, node in nodes.items():
+        for section in node.sections:
+            _, described = readers.setdefault(id(section), (section, []))
+            if section.matches(name):
+                described.append(node.parameters)
     errors: list[InputError] = []
-    for section in sections:
-        matching = {name: nodes[name] for name in nodes if section.matches(name)}
-        known = {parameter for described in matching.values() for parameter in specifications(described)}
-        if section.node and not matching:
+    for section, described in readers.values():
+        if section.node and not described:
             continue  # for another robot, or for a node of somebody else
+        known = {parameter for one in described for parameter in specifications(one)}
         errors += [
             InputError(section.path, f"{section.pattern}: {name}: {unknown(name, known)}")
             for name in section.values
             if name not in known and not is_ros_parameter(name)
         ]
-    for node, described in nodes.items():
-        errors += _check_values(node, described, given(sections, node))
+    for name, node in nodes.items():
+        errors += _check_values(name, node.parameters, given(node.sections, name))
     return errors
 
 
