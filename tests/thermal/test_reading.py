@@ -80,7 +80,7 @@ def test_gates_name_the_reason() -> None:
 
     assert reason(face(60, 40)) is None
     assert reason(face(60, 40, 8)) == "too_far"
-    assert reason(face(60, 40, 14)) == "few_pixels"
+    assert reason(face(60, 40, 16)) == "few_pixels"
     assert reason(face(0, 40)) == "occluded"
     assert reason(face(60, 40, frontal=0.2)) == "turned_away"
     assert reason(face(60, 40, glasses=0.9, covered=0.9)) == "glasses"

@@ -11,8 +11,8 @@ from inspection_robot.thermal.hot_cold import RULE_VERSION as REGION_RULE_VERSIO
 from inspection_robot.thermal.hot_cold import RegionEvent
 from inspection_robot.thermal.screening import FrameResult, PersonOutcome, PersonReading
 
-SETTLE_FRAMES = 9
-"""A reading is told when this many frames stand behind it, or when the person has left: about a second."""
+SETTLE_FRAMES = 12
+"""A reading is told when this many frames stand behind it, or when the person has left."""
 
 LEAST_SEEN_FRAMES = 9
 """Nobody is told of who was in view for less than this: a glimpse is no refused screening."""

@@ -43,7 +43,7 @@ class ScreeningSettings:
         decision: The alarm rule.
         highest_celsius: Upper end of the camera's range [°C].
         focal_px: Focal length of the camera [px] on a picture 160 px wide, for the distance; 148 is a Lepton 3.5 (57°).
-        least_frames: Good frames before there is a reading.
+        least_frames: Good frames before there is a reading: a second of a Lepton; who only passes by is not read.
         window_s: A reading is made of the good frames of this time [s].
         camera_uniformity_c: Standard deviation of the camera's error from one place in the picture to another, and so
             from the reference to a face. 0.47 is a Lepton: healthy people spread by 0.67 °C after the reference is
@@ -59,7 +59,7 @@ class ScreeningSettings:
     decision: DecisionSettings = field(default_factory=DecisionSettings)
     highest_celsius: float = 140.0
     focal_px: float = 148.0
-    least_frames: int = 5
+    least_frames: int = 9
     window_s: float = 2.0
     camera_uniformity_c: float = 0.47
     spread_c: float = 0.5

@@ -15,8 +15,8 @@ _EXPONENT = 0.655
 RELATIVE_UNCERTAINTY = 0.35
 """Of the correction: the contrast differs over the surroundings, and lenses differ."""
 
-SMALLEST_WIDTH_PX = 16.0
-"""Below this the correction exceeds 1 K and with it the tolerance of screening: no reading."""
+SMALLEST_WIDTH_PX = 20.0
+"""Below this the correction and its uncertainty (0.9 ± 0.3 K) exceed the tolerance of screening: no reading."""
 
 
 @dataclass(frozen=True)
