@@ -87,6 +87,17 @@ def swapped(state: HealthState, board: str, channels: Sequence[str], units: Sequ
     return ""
 
 
+def rescaled(state: HealthState, values: Floats) -> str:
+    """Say that all channels changed by one large factor at once, as no gas does but a change of units; else empty."""
+    if len(values) != len(state.values) or len(values) < 2:
+        return ""
+    factors = np.log(np.maximum(values, 1e-3) / np.maximum(state.values, 1e-3))
+    middle = float(np.median(factors))
+    if abs(middle) < np.log(8.0) or float(np.abs(factors - middle).max()) > 0.1:
+        return ""
+    return f"all channels changed by a factor of {np.exp(middle):.3g} at once: other units?"
+
+
 def update(
     state: HealthState, values: Floats, time_s: float, warming_up: bool = False, settings: HealthSettings | None = None
 ) -> tuple[HealthState, Health]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from inspection_contract.errors import InputError
 from inspection_robot.odor import board_health, signal_chain
 from inspection_robot.odor.board_health import BoardStatus, Health, HealthSettings, HealthState
 from inspection_robot.odor.drivers.board import BoardReading
-from inspection_robot.odor.features import exposure_features
+from inspection_robot.odor.features import FEWEST_SAMPLES, exposure_features
 from inspection_robot.odor.signal_chain import ChainOutput, ChainSettings, ChainState
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,19 @@ class TrackSettings:
     window_s: float = 12.0  # longest part of an exposure that is described [s]
 
 
+def settings_for(period_s: float, health: HealthSettings, humidity_exponent: float) -> TrackSettings:
+    """Settings for a board whose readings come every ``period_s`` [s]: slow boards need longer windows."""
+    usual = ChainSettings()
+    chain = replace(
+        usual,
+        settle_s=max(usual.settle_s, 10.0 * period_s),
+        baseline_s=max(usual.baseline_s, 30.0 * period_s),
+        offset_s=max(usual.offset_s, 1.5 * period_s),
+        gap_s=max(usual.gap_s, 3.5 * period_s),
+    )
+    return TrackSettings(chain, health, humidity_exponent, window_s=max(12.0, 8.0 * period_s))
+
+
 @dataclass(frozen=True)
 class Exposure:
     """Smell while it is here: ``time_s`` (T,) since the onset [s], ``response`` (T, C) log of signal over baseline."""
@@ -44,6 +57,11 @@ class Exposure:
     def duration_s(self) -> float:
         """Since the onset [s]."""
         return float(self.time_s[-1]) if len(self.time_s) else 0.0
+
+    @property
+    def describable(self) -> bool:
+        """Whether there are enough samples for features."""
+        return len(self.response) >= FEWEST_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,7 @@ class BoardTrack:
         change = ""
         if self._health is not None:
             change = board_health.swapped(self._health, reading.board, reading.channels, reading.units)
+            change = change or board_health.rescaled(self._health, reading.values)
         if self._health is None or change or time_s < self._health.time_s:
             self._health = board_health.begin(reading.board, reading.channels, reading.units, reading.values, time_s)
             self._chain = None
@@ -98,7 +117,7 @@ class BoardTrack:
         if health.status is not BoardStatus.OK:
             # A board that is not to be believed reports no smell; its baseline follows it until it is well again.
             return TrackUpdate(health, output, None, change)
-        return TrackUpdate(health, output, self._exposure() if output.exposed else None, change)
+        return TrackUpdate(health, output, self.exposure(), change)
 
     def trace(self) -> tuple[Floats, Floats]:
         """Times (T,) [s] and responses (T, C) of the last two minutes."""
@@ -110,10 +129,6 @@ class BoardTrack:
         """Compare responses to a reference odor with those of the last calibration; see ``board_health``."""
         if self._health is not None:
             self._health = board_health.judge_references(self._health, expected, found, self.settings.health)
-
-    def rest(self) -> None:
-        """Take the present air for clean: used between the dock's reference odors."""
-        self._chain = None
 
     def _follow(self, reading: BoardReading, time_s: float) -> ChainOutput:
         signal = signal_chain.to_signal(reading.values, reading.units)
@@ -132,8 +147,10 @@ class BoardTrack:
         self._intensity = max(self._intensity, output.intensity) if output.exposed else 0.0
         return output
 
-    def _exposure(self) -> Exposure:
-        assert self._chain is not None and self._chain.onset_s is not None
+    def exposure(self) -> Exposure | None:
+        """The exposure that is going on; None when nothing smells."""
+        if self._chain is None or self._chain.onset_s is None:
+            return None
         onset = self._chain.onset_s
         first = onset - LEAD_S
         times, responses = self.trace()

@@ -15,6 +15,7 @@ from inspection_contract.errors import InputError
 Floats = NDArray[np.float64]
 
 WINDOW_STATISTICS = ("level", "trend", "spread", "low", "high", "roughness")
+FEWEST_SAMPLES = 4  # of an exposure
 EXPOSURE_STATISTICS = ("response", "rise", "trend", "pattern")
 
 
@@ -60,8 +61,10 @@ def exposure_features(log_ratio: Floats, period_s: float) -> Floats:
         InputError: too few samples, or numbers that are not finite.
     """
     samples = len(log_ratio)
-    if samples < 4 or not np.isfinite(log_ratio).all():
-        raise InputError("odor exposure", f"{samples} samples" if samples < 4 else "numbers that are not finite")
+    if samples < FEWEST_SAMPLES or not np.isfinite(log_ratio).all():
+        raise InputError(
+            "odor exposure", f"{samples} samples" if samples < FEWEST_SAMPLES else "numbers that are not finite"
+        )
     response = log_ratio[-max(samples // 3, 1) :].mean(axis=0)
     lag = min(max(round(1.0 / period_s), 1), samples - 1)
     change = log_ratio[lag:] - log_ratio[:-lag]

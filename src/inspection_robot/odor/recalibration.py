@@ -93,6 +93,14 @@ def cross_validate(reference: Sniffs, sniffs: Sniffs) -> float:
     return right / len(sniffs)
 
 
+def strongest(sniffs: Sniffs, channels: int) -> Floats:
+    """Strongest mean response (C,) of each channel to any reference; the first features are the responses."""
+    names = np.unique(sniffs.labels)
+    means = np.stack([sniffs.features[sniffs.labels == name, :channels].mean(axis=0) for name in names])
+    result: Floats = means.max(axis=0)
+    return result
+
+
 def measure_drift(sniffs: Sniffs, previous: Sniffs | None, accuracy: float) -> Drift:
     """Compare the sniffs of each reference with those of the last calibration."""
     names = np.unique(sniffs.labels)

@@ -101,6 +101,16 @@ def step(
     """Take one compensated sample (C,) at ``time_s`` [s]; a gap, time going back or other channels start over."""
     chosen = settings or ChainSettings()
     elapsed = time_s - state.time_s
+    if elapsed == 0.0 and len(signal) == len(state.baseline):
+        # Two samples at one instant of a coarse clock: the second one tells nothing about change.
+        response = signal - state.baseline
+        exposed = state.onset_s is not None
+        settled = time_s - state.started_s >= chosen.settle_s
+        sigma = np.maximum(state.noise, chosen.noise_floor)
+        intensity = float((response / sigma).max()) if settled else 0.0
+        return state, ChainOutput(
+            response if settled else np.zeros(len(signal)), intensity, settled, exposed, False, False
+        )
     if not 0.0 < elapsed <= chosen.gap_s or len(signal) != len(state.baseline):
         was_exposed = state.onset_s is not None and len(signal) == len(state.baseline)
         fresh = start(signal, time_s)
