@@ -122,7 +122,7 @@ class Itinerary:
         """Move everybody on by ``dt``; ``robot`` is its pose x, y, yaw."""
         people = self.people
         self._enter_and_leave(time_s)
-        self._share_robot(time_s)
+        self._share_robot()
         here = np.flatnonzero(people.present())
         if not len(here):
             return
@@ -210,7 +210,7 @@ class Itinerary:
         people.walkers.position[index] = people.trail[index] = np.nan
         people.until_s[index] = time_s + self._generator.uniform(*AWAY_S) if people.returns[index] else np.inf
 
-    def _share_robot(self, time_s: float) -> None:
+    def _share_robot(self) -> None:
         """Let one person at a time visit the robot: planted ones first, and members of the crowd pass by meanwhile."""
         people = self.people
         visiting = [i for i in np.flatnonzero(people.present()) if (s := self.next_stop(int(i))) and s.place == ROBOT]
@@ -266,7 +266,8 @@ class Itinerary:
                     robot[1] - people.walkers.position[index, 1], robot[0] - people.walkers.position[index, 0]
                 )
         difference = (wanted - people.yaw[here] + np.pi) % (2 * np.pi) - np.pi
-        people.yaw[here] += np.clip(difference, -3.0 * dt, 3.0 * dt)
+        turned = people.yaw[here] + np.clip(difference, -3.0 * dt, 3.0 * dt)
+        people.yaw[here] = (turned + np.pi) % (2 * np.pi) - np.pi
 
     def _drag(self, here: NDArray[np.int64]) -> None:
         """Pull luggage along behind its carrier."""

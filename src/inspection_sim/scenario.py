@@ -232,11 +232,11 @@ def read_scenario(path: Path) -> Scenario:
     return _build(Scenario, content, str(path), "scenario")
 
 
-def check_against(scenario: Scenario, world: World, models: Collection[str]) -> None:
-    """Refuse a scenario that names places or models its world does not have.
+def check_against(scenario: Scenario, world: World) -> None:
+    """Refuse a scenario that names places its world does not have.
 
     Raises:
-        InputError: naming the passenger and the missing place, or the object and the missing model.
+        InputError: naming the passenger and the missing place.
     """
     places = {place.name for place in world.places}
     asked = [("start of the robot", scenario.robot)]
@@ -247,6 +247,14 @@ def check_against(scenario: Scenario, world: World, models: Collection[str]) -> 
         asked += [(person.id, name) for name in (person.enters, person.leaves, *stops)]
     for who, name in asked:
         _require(name in places, scenario.name, f"{who}: world {world.name} has no place {name!r}")
+
+
+def check_models(scenario: Scenario, models: Collection[str]) -> None:
+    """Refuse a scenario whose objects are of models that do not exist.
+
+    Raises:
+        InputError: naming the object and the missing model.
+    """
     for item in scenario.objects:
         _require(item.model in models, scenario.name, f"{item.id}: there is no model {item.model!r}")
 

@@ -20,7 +20,14 @@ from inspection_sim.fields.odor import Plume
 from inspection_sim.fields.radiation import Solids, Source, geiger_rate_cps
 from inspection_sim.itinerary import Itinerary
 from inspection_sim.passengers import MODEL_HEIGHT_M, compose, make_crowd
-from inspection_sim.scenario import FaultSpec, PassengerSpec, Scenario, check_against, read_scenario
+from inspection_sim.scenario import (
+    FaultSpec,
+    PassengerSpec,
+    Scenario,
+    check_against,
+    check_models,
+    read_scenario,
+)
 from inspection_sim.sensors import base, lidar
 from inspection_sim.sensors.base import BaseState
 from inspection_sim.sensors.mounts import LIDAR, NOSE, RADIATION_DETECTOR, THERMAL_CAMERA, mounted
@@ -38,6 +45,8 @@ RATE_EVERY: Final = 5
 """Ticks between evaluations of the radiation field (0.1 s)."""
 DOCK_RADIUS_M: Final = 0.5
 ROBOT_WALKER_SPEED: Final = 1.0
+ROBOT_BERTH_M: Final = 0.45
+"""People give the robot so wide a berth: a little more than its radius [m]."""
 SOURCE_HEIGHT_M: Final = 1.1
 LUGGAGE_HEIGHT_M: Final = 0.35
 
@@ -76,11 +85,12 @@ def load(scenario: Path | str, seed: int | None = None) -> Setting:
     path = scenario if isinstance(scenario, Path) else SCENARIOS / f"{scenario}.yaml"
     read = read_scenario(path)
     seed = read.seed if seed is None else seed
+    check_models(read, {folder.name for folder in MODELS.iterdir()})
     file = WORLDS / f"{read.world}.sdf"
     crowd = make_crowd(read.crowd, np.random.default_rng([seed, 0]))
     root = compose(file, MODELS, read, crowd)
     world = parse_world(root, file, MODELS)
-    check_against(read, world, {folder.name for folder in MODELS.iterdir()})
+    check_against(read, world)
     return Setting(read, seed, world, (*read.passengers, *crowd), floor_plan(world), solids_of(world))
 
 
@@ -211,7 +221,7 @@ class Simulation:
     def _robot_walker(self) -> Walkers:
         x, y, yaw = self.pose
         velocity = self.base.v * np.array([[np.cos(yaw), np.sin(yaw)]])
-        return Walkers(np.array([[x, y]]), velocity, np.array([ROBOT_WALKER_SPEED]), np.array([base.RADIUS_M]))
+        return Walkers(np.array([[x, y]]), velocity, np.array([ROBOT_WALKER_SPEED]), np.array([ROBOT_BERTH_M]))
 
     def _place(self) -> Bodies:
         """Return the poses of all moving models; who is absent is parked below the floor."""

@@ -14,7 +14,8 @@ ROOM = """<?xml version="1.0"?>
     <inspection:air temperature_c="22" relative_humidity="0.45" wind="0 0"/>
     <model name="floor"><static>true</static><link name="link">
       <visual name="floor"><geometry><plane><normal>0 0 1</normal><size>12 12</size></plane></geometry></visual>
-      <collision name="floor_collision"><geometry><plane><normal>0 0 1</normal><size>12 12</size></plane></geometry></collision>
+      <collision name="floor_collision">
+        <geometry><plane><normal>0 0 1</normal><size>12 12</size></plane></geometry></collision>
     </link></model>
     <model name="wall"><static>true</static><pose>3.1 0 1 0 0 0</pose><link name="link">
       <visual name="wall"><geometry><box><size>0.2 8 2</size></box></geometry></visual>

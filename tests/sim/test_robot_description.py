@@ -10,7 +10,7 @@ import xacro
 from defusedxml import ElementTree
 from scipy.spatial.transform import Rotation
 
-from inspection_sim.sensors.mounts import MOUNTS, rotation_in_base
+from inspection_sim.sensors.mounts import MOUNTS, Mount, rotation_in_base
 from inspection_sim.sensors.thermal_camera import ThermalCameraModel
 from inspection_sim.simulation import SIMULATION_FILES
 
@@ -38,7 +38,7 @@ def frames() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("mount", MOUNTS, ids=lambda m: m.frame)
-def test_the_simulator_has_its_sensors_where_the_description_has_them(mount) -> None:  # noqa: ANN001
+def test_the_simulator_has_its_sensors_where_the_description_has_them(mount: Mount) -> None:
     pose = frames()[mount.frame]
     assert pose[:3, 3] == pytest.approx([mount.x, mount.y, mount.z], abs=1e-6)
     assert pose[:3, :3] == pytest.approx(rotation_in_base(mount), abs=1e-6)

@@ -20,6 +20,11 @@ WANTED = {
 }  # fmt: skip
 
 
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+KEYS = st.sampled_from(["name", "world", "seed", "crowd", "passengers", "id", "x"])
+ANY_YAML = st.recursive(LEAVES, lambda c: st.lists(c, max_size=3) | st.dictionaries(KEYS, c, max_size=4), max_leaves=12)
+
+
 def test_the_scenarios_that_the_demo_promises_are_there() -> None:
     assert set(NAMES) >= WANTED
 
@@ -70,19 +75,17 @@ def test_another_seed_gives_another_crowd() -> None:
 
 def test_a_planted_passenger_enters_in_time_and_visits_the_robot_face_to_face(arrivals: Setting) -> None:
     simulation = Simulation(arrivals)
-    seen_s, closest, facing = None, np.inf, -1.0
-    while simulation.time_s < 30.0:
+    seen_s = None
+    while simulation.time_s < 25.0:
         simulation.step()
-        for name, x, y, yaw in simulation.people_present():
-            if name == "feverish":
-                seen_s = simulation.time_s if seen_s is None else seen_s
-                way = np.array([simulation.base.x - x, simulation.base.y - y])
-                if np.linalg.norm(way) < closest:
-                    closest = float(np.linalg.norm(way))
-                    facing = float(way @ [np.cos(yaw), np.sin(yaw)] / closest)
+        seen_s = seen_s or next(
+            (simulation.time_s for name, *_ in simulation.people_present() if name == "feverish"), None
+        )
     assert seen_s == pytest.approx(5.0, abs=2.0)
-    assert 0.7 < closest < 1.3
-    assert facing > 0.8
+    _, x, y, yaw = next(person for person in simulation.people_present() if person[0] == "feverish")
+    way = np.array([simulation.base.x - x, simulation.base.y - y])
+    assert 0.7 < np.linalg.norm(way) < 1.3
+    assert way @ [np.cos(yaw), np.sin(yaw)] > 0.8 * np.linalg.norm(way)
 
 
 def test_nobody_stands_in_a_wall_and_the_hall_stays_full(arrivals: Setting) -> None:
@@ -123,8 +126,8 @@ def test_the_count_rate_rises_as_the_patient_comes_near() -> None:
     while simulation.time_s < 60.0:
         simulation.step()
         rates.append(simulation.count_rate_cps)
-    assert min(rates) < 0.3
-    assert max(rates) > 1.0
+    assert rates[10] == pytest.approx(0.256, abs=0.01)
+    assert max(rates) > 2.5 * 0.256
 
 
 def test_the_smell_of_a_bag_reaches_a_nose_beside_it() -> None:
@@ -199,7 +202,7 @@ def test_a_scenario_that_is_missing_or_no_yaml_is_refused(tmp_path: Path) -> Non
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda c: st.lists(c, max_size=3) | st.dictionaries(st.sampled_from(["name", "world", "seed", "crowd", "passengers", "id", "x"]), c, max_size=4), max_leaves=12))  # fmt: skip
+@given(ANY_YAML)
 def test_any_yaml_is_a_scenario_or_an_input_error(tmp_path: Path, content: object) -> None:
     path = tmp_path / "any.yaml"
     path.write_text(yaml.safe_dump(content))
