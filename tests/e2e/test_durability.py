@@ -1,5 +1,6 @@
 """Real processes, killed at random moments: what the bridge accepted is at the center exactly once, in order."""
 
+import contextlib
 import json
 import random
 import signal
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from inspection_contract.client import CenterClient
+from inspection_contract.events import Detection
 from inspection_robot.demo.stack import RobotStart, Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ros]
@@ -55,25 +57,23 @@ def kill(stack: Stack, name: str) -> None:
 
 
 def drained_outbox(state: Path) -> list[str]:
-    """Ids of all accepted events in their order, once none waits for the center."""
+    """Ids of all accepted findings in their order, once nothing waits for the center."""
     deadline = time.monotonic() + 90.0
     while time.monotonic() < deadline:
-        with sqlite3.connect(next(state.glob("bridge/*.sqlite"))) as database:
-            ids = [row[0] for row in database.execute("SELECT id FROM event ORDER BY sequence")]
+        with contextlib.closing(sqlite3.connect(state / "bridge" / "outbox.db")) as database:
+            events = [json.loads(row[0]) for row in database.execute("SELECT bytes FROM event ORDER BY sequence")]
             acknowledged = int(dict(database.execute("SELECT name, value FROM meta")).get("acknowledged", 0))
-        if ids and acknowledged == len(ids):
-            return ids
+        if events and acknowledged == len(events):
+            return [event["id"] for event in events if event["type"] == Detection.TYPE]
         time.sleep(0.5)
-    pytest.fail(f"{len(ids) - acknowledged} of {len(ids)} events were never acknowledged")
+    pytest.fail(f"{len(events) - acknowledged} of {len(events)} events were never acknowledged")
 
 
 def at_the_center(stack: Stack) -> list[str]:
-    """Ids of everything stored, in the order of the robot's sequence."""
+    """Ids of all stored findings, in the order of the robot's sequence."""
     found, after = [], 0
     with CenterClient(stack.center["url"], stack.center["reader_token"]) as client:
         while events := client.events(after, 1000):
             after = events[-1].number
-            found += [
-                (event.sequence, json.loads(json.dumps(event.data))["uuid"]) for event in events if "uuid" in event.data
-            ]
+            found += [(event.sequence, event.data["uuid"]) for event in events if event.type == Detection.TYPE]
     return [uuid for _, uuid in sorted(found)]
