@@ -11,9 +11,12 @@ import numpy as np
 from inspection_sim.devices.mox_csv import MoxCsvBoard
 from inspection_sim.devices.pty_device import PtyDevice
 from inspection_sim.devices.radpro import RadProDevice
+from inspection_sim.fields.odor import SUBSTANCES
 from inspection_sim.simulation import Simulation
 
 GARBAGE_BYTES: Final = 40
+REFERENCE_PPM: Final = 40.0
+"""Concentration at which the dock presents its reference odors [ppm]."""
 
 
 class Instruments:
@@ -33,6 +36,8 @@ class Instruments:
         self._odor = MoxCsvBoard(self.ports["odor"], seed=seed, simulated_time=True)
         self._simulation = simulation
         self._garbage = np.random.default_rng([seed, 8])
+        self.reference = ""
+        """Substance that the odor node asks its dock to present; the dock does so while the robot stands at it."""
         self._unplugged: set[str] = set()
         self._stuck: set[str] = set()
 
@@ -55,7 +60,10 @@ class Instruments:
             if faults.get(name) == "garbage":
                 device.send(self._garbage.bytes(GARBAGE_BYTES))
         air = self._simulation.setting.world.air
-        self._odor.set_air(self._simulation.smells_ppm(), air.temperature_c, air.relative_humidity)
+        smells = self._simulation.smells_ppm()
+        if self.reference in SUBSTANCES and self._simulation.at_dock():
+            smells[self.reference] = smells.get(self.reference, 0.0) + REFERENCE_PPM
+        self._odor.set_air(smells, air.temperature_c, air.relative_humidity)
         self._hold_odor(faults.get("odor") == "stuck")
         self._odor.advance(duration_s)
         self._geiger.stuck = faults.get("radiation") == "stuck"

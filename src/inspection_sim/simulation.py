@@ -154,8 +154,7 @@ class Simulation:
         """Go on by :data:`TICK_S`."""
         command = self._command if self.time_s - self._command_at_s <= base.COMMAND_LIFE_S else (0.0, 0.0)
         state = base.drive(self.base, command, TICK_S, self._blocked(command), self.unit, self._base_random)
-        at_dock = self.dock is not None and np.hypot(state.x - self.dock.x, state.y - self.dock.y) < DOCK_RADIUS_M
-        self.base = base.consume(state, TICK_S, charging=bool(at_dock) and abs(state.v) < 0.01)
+        self.base = base.consume(state, TICK_S, charging=self.charging())
         self.ticks += 1
         if self.ticks % PEOPLE_EVERY == 0:
             self.itinerary.step(self.time_s, TICK_S * PEOPLE_EVERY, self.pose, self._robot_walker())
@@ -164,6 +163,15 @@ class Simulation:
             self.count_rate_cps = self._count_rate()
         if self.ticks % ODOR_EVERY == 0 and self._odor_specs:
             self._step_plume()
+
+    def at_dock(self) -> bool:
+        """Tell whether the robot is at its dock."""
+        dock = self.dock
+        return dock is not None and bool(np.hypot(self.base.x - dock.x, self.base.y - dock.y) < DOCK_RADIUS_M)
+
+    def charging(self) -> bool:
+        """Tell whether the robot stands at its dock."""
+        return self.at_dock() and abs(self.base.v) < 0.01
 
     def scan(self, model: lidar.LidarModel) -> NDArray[np.float32]:
         """Return the ranges of one lidar turn from where the robot is [m]."""

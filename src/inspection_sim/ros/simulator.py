@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import BatteryState, Imu, LaserScan
-from std_msgs.msg import Bool, Int16MultiArray, MultiArrayDimension
+from std_msgs.msg import Bool, Int16MultiArray, MultiArrayDimension, String
 from tf2_msgs.msg import TFMessage
 
 from inspection_contract.errors import InputError
@@ -79,6 +79,7 @@ class Simulator:
         self._found_file: TextIO = (folder / "found.jsonl").open("w", encoding="utf-8", buffering=1)
         self._trajectory = TrajectoryWriter(self._trajectory_file)
         self._radio: bool | None = None
+        self._reference = ""
 
     @property
     def dropped_frames(self) -> int:
@@ -88,6 +89,7 @@ class Simulator:
     def tick(self, instruments: Instruments) -> None:
         """Go on by one tick and publish what falls due."""
         simulation = self.simulation
+        instruments.reference = self._reference
         simulation.step()
         ticks, now = simulation.ticks, messages.stamp(simulation.time_s)
         self._clock.publish(Clock(clock=now))
@@ -113,8 +115,7 @@ class Simulator:
         if ticks % round(BLOCK_S / TICK_S) == 0 and self._microphone is not None:
             self._publish_sound(self._microphone)
         if ticks % 50 == 0:
-            charging = simulation.base.v == 0 and self._at_dock()
-            self._battery.publish(messages.battery(now, simulation.base, charging))
+            self._battery.publish(messages.battery(now, simulation.base, simulation.charging()))
             self._publish_radio()
         self._trajectory.write(simulation)
 
@@ -144,6 +145,7 @@ class Simulator:
         node.create_subscription(
             Twist, "cmd_vel", lambda m: self.simulation.command(m.linear.x, m.angular.z), qos.COMMAND
         )
+        node.create_subscription(String, "odor/reference", self._note_reference, qos.STATE)
         node.create_subscription(Detection, "detections", self._note_detection, qos.ALARM)
         node.create_subscription(Incident, "incidents", self._note_incident, qos.ALARM)
 
@@ -183,11 +185,8 @@ class Simulator:
             self._radio = up
             self._link.publish(Bool(data=up))
 
-    def _at_dock(self) -> bool:
-        dock = self.simulation.dock
-        return dock is not None and bool(
-            np.hypot(self.simulation.base.x - dock.x, self.simulation.base.y - dock.y) < 0.5
-        )
+    def _note_reference(self, message: Any) -> None:
+        self._reference = message.data
 
     def _note_detection(self, message: Any) -> None:
         position = message.pose.pose.pose.position
