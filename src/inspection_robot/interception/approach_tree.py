@@ -106,7 +106,7 @@ def approach_tree(body: Body, speech_key: str, patience_steps: int = 150) -> py_
     root = py_trees.composites.Sequence("intercept", memory=True)
     root.add_children(
         [
-            Say("announce", body, "speech.approach"),
+            Say("announce", body, "interception.approach"),
             ComeUp(body, patience_steps),
             Say("instruct", body, speech_key),
             KeepFacing(body),

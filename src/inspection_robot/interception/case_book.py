@@ -140,6 +140,13 @@ class CaseBook:
         self._seen = {uuid: seen for uuid, seen in self._seen.items() if now_s - seen < KEEP_CLOSED_S}
         return Outcome(tuple(changed))
 
+    def rename(self, aliases: Mapping[str, str]) -> None:
+        """Give cases about a sensor-level id the track that the id turned out to be; alias → track."""
+        for uuid, case in self._cases.items():
+            track = aliases.get(case.incident.subject)
+            if track is not None and case.incident.is_open:
+                self._cases[uuid] = replace(case, incident=replace(case.incident, subject=track))
+
     def follow(self, tracks: Mapping[str, TrackPoint]) -> None:
         """Let open incidents go with their subjects."""
         for uuid, case in self._cases.items():
@@ -170,7 +177,8 @@ class CaseBook:
         case = Case(incident, pairs, finding.position, finding.covariance)
         self._make_room()
         outcome = self._keep(case)
-        kind = EventKind.CONFIRMED if rule.verification is Verification.NONE else EventKind.VERIFICATION_BEGAN
+        settled = rule.verification is Verification.NONE or finding.severity >= rule.confirmed_from
+        kind = EventKind.CONFIRMED if settled else EventKind.VERIFICATION_BEGAN
         following = self.happen(incident.uuid, Event(kind, now_s, f"robot:{rule.prefix}", f"reason.{kind.value}"))
         task = Task.VERIFY if kind is EventKind.VERIFICATION_BEGAN else Task.ASK_OFFICER
         return Outcome((*outcome.changed, *following.changed), ((task, incident.uuid),))
@@ -189,7 +197,7 @@ class CaseBook:
         outcome = self._keep(replace(case, incident=incident, findings=pairs, position=position))
         agreeing = sum(other.hypothesis == rule.hypothesis for _, other in pairs) - 1
         waiting = incident.state in (State.SUSPECTED, State.VERIFYING)
-        if waiting and agreeing >= rule.agreeing:
+        if waiting and (agreeing >= rule.agreeing or finding.severity >= rule.confirmed_from):
             event = Event(EventKind.CONFIRMED, now_s, f"robot:{rule.prefix}", "reason.second_look_agrees")
             outcome = self.happen(incident.uuid, event)
             return Outcome(outcome.changed, ((Task.ASK_OFFICER, incident.uuid),))

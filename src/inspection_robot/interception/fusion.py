@@ -104,7 +104,8 @@ def fused_grade(findings: Iterable[tuple[Finding, KindRule]]) -> Grade:
     best = Grade.E
     for finding, rule in pairs:
         agreeing = sum(other.hypothesis == rule.hypothesis for _, other in pairs) - 1
-        grade = rule.confirmed_grade if rule.agreeing and agreeing >= rule.agreeing else rule.grade
+        confirmed = finding.severity >= rule.confirmed_from or (rule.agreeing and agreeing >= rule.agreeing)
+        grade = rule.confirmed_grade if confirmed else rule.grade
         best = min(best, grade, finding.grade or Grade.E)
     return best
 

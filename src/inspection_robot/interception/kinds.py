@@ -39,6 +39,7 @@ class KindRule:
         confirmed_grade: grade after the verification agreed.
         verification: the second look.
         agreeing: further findings of the hypothesis that confirm it.
+        confirmed_from: severity from which a finding has had its second look in its own capability (5: never).
         summary: message key of what the officer is told.
         speech: message key of what the robot says at contact.
         priority: order of the queue; the smallest comes first.
@@ -53,6 +54,7 @@ class KindRule:
     confirmed_grade: Grade
     verification: Verification
     agreeing: int
+    confirmed_from: int
     summary: str
     speech: str
     priority: int
@@ -112,6 +114,7 @@ def _rule(prefix: str, entry: Mapping[str, Any], defaults: Mapping[str, float]) 
         confirmed_grade=Grade(entry["confirmed_grade"]),
         verification=Verification(entry["verification"]),
         agreeing=int(entry["agreeing"]),
+        confirmed_from=int(entry["confirmed_from"]),
         summary=str(entry["summary"]),
         speech=str(entry["speech"]),
         priority=int(entry["priority"]),
