@@ -227,10 +227,16 @@ def batches(pictures: np.ndarray, labels: list[np.ndarray], size: int, seed: int
         )
 
 
-def train(pictures: np.ndarray, labels: list[np.ndarray], minutes: float, batch: int, seed: int) -> FaceNetwork:
+def train(
+    pictures: np.ndarray, labels: list[np.ndarray], minutes: float, batch: int, seed: int, start_from: Path | None
+) -> FaceNetwork:
     """Train for a time, the learning rate following one cosine cycle; returns the running average of the weights."""
     torch.manual_seed(seed)
-    network = FaceNetwork().to(memory_format=torch.channels_last)
+    network = FaceNetwork()
+    if start_from is not None:
+        network.load_state_dict(torch.load(start_from, weights_only=True))
+    network = network.to(memory_format=torch.channels_last)
+    highest_rate = 3e-3 if start_from is None else 1.5e-3
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
     )
@@ -238,7 +244,7 @@ def train(pictures: np.ndarray, labels: list[np.ndarray], minutes: float, batch:
     start, step, running = time.monotonic(), 0, 0.0
     source = batches(pictures, labels, batch, seed)
     while (done := (time.monotonic() - start) / (60 * minutes)) < 1.0:
-        rate = 3e-3 * min(1.0, step / 100 + 0.01) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-5
+        rate = highest_rate * min(1.0, step / 100 + 0.01) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-5
         optimiser.param_groups[0]["lr"] = rate
         grey, maps, weight = next(source)
         value = loss(network(grey.to(memory_format=torch.channels_last)), maps, weight)
@@ -294,6 +300,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="rendering processes")
     parser.add_argument("--threads", type=int, default=1, help="training threads")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--start-from", type=Path, metavar="weights.pt", help="weights of an earlier run to go on from")
     parser.add_argument("--test-set", type=Path, metavar="DIR", help="only write 1000 test scenes to DIR")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "thermal_face.onnx")
     arguments = parser.parse_args()
@@ -312,7 +319,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     pictures, labels = load([path for _, _, path in tasks])
-    network = train(pictures, labels, arguments.minutes, arguments.batch, arguments.seed)
+    network = train(pictures, labels, arguments.minutes, arguments.batch, arguments.seed, arguments.start_from)
     torch.save(network.state_dict(), arguments.work / "weights.pt")
     export(network, arguments.output)
     size = arguments.output.stat().st_size

@@ -113,11 +113,11 @@ class SceneRenderer:
         """A thing of the room: wall panel, window, lamp, radiator, screen, cup, plant of strokes."""
         random = self._random
         height, width = picture.shape
-        kind = random.choice(["panel", "panel", "window", "tube", "screen", "cup", "stripes"])
+        kind = random.choice(["panel", "panel", "window", "tube", "screen", "cup", "stripes", "speck", "hand"])
         centre = (float(random.uniform(0, width)), float(random.uniform(0, height)))
         warmth = {
             "panel": random.normal(0, 1.5), "window": random.uniform(-8, 4), "tube": random.exponential(5),
-            "screen": random.uniform(1, 10), "cup": random.exponential(8), "stripes": random.exponential(4),
+            "screen": random.uniform(1, 10), "cup": random.exponential(8), "stripes": random.exponential(4), "speck": random.exponential(4), "hand": random.uniform(3, 14),
         }[kind]  # fmt: skip
         temperature = float(ambient + warmth)
         if kind in ("panel", "window", "screen"):
@@ -132,6 +132,17 @@ class SceneRenderer:
             length = random.uniform(5, 60)
             end = (int(centre[0] + length * math.cos(angle)), int(centre[1] + length * math.sin(angle)))
             cv2.line(picture, (int(centre[0]), int(centre[1])), end, temperature, int(random.integers(1, 7)))
+        elif kind == "speck":
+            cv2.circle(picture, (int(centre[0]), int(centre[1])), int(random.integers(1, 4)), temperature, -1)
+        elif kind == "hand":  # bare skin that is no face: an arm, a hand with fingers
+            axes = (int(random.integers(3, 12)), int(random.integers(4, 20)))
+            angle = float(random.uniform(0, 180))
+            cv2.ellipse(picture, (int(centre[0]), int(centre[1])), axes, angle, 0, 360, temperature, -1)
+            for finger in range(int(random.integers(0, 5))):
+                tip = math.radians(angle + 90 + 14 * (finger - 2))
+                reach = axes[1] * random.uniform(1.2, 1.7)
+                end = (int(centre[0] + reach * math.cos(tip)), int(centre[1] + reach * math.sin(tip)))
+                cv2.line(picture, (int(centre[0]), int(centre[1])), end, temperature - 0.8, max(axes[0] // 3, 1))
         elif kind == "cup":
             axes = (int(random.integers(1, 14)), int(random.integers(1, 14)))
             cv2.ellipse(
@@ -195,6 +206,8 @@ class SceneRenderer:
         height, width = scene.celsius.shape
         anchor = np.array([facts["head_x"], facts["head_y"]])
         target = np.array([random.uniform(0.04, 0.96) * width, random.uniform(0.06, 0.85) * height])
+        if random.random() < 0.06:  # only the body is in the picture
+            target[1] = -0.6 * face_height
         cosine, sine = scale * math.cos(roll), scale * math.sin(roll)
         linear = np.array([[cosine, sine], [-sine, cosine]])
         matrix = np.hstack([linear, (target - linear @ anchor)[:, None]])
@@ -323,7 +336,8 @@ class SceneRenderer:
         scarf = random.random() < 0.12
         celsius[mask > 0] = cloth if scarf else skin + random.uniform(-0.5, 0.8)
         coverage[mask > 0] = 1
-        if random.random() < 0.25:  # a hand or forearm
+        self._add_patterns(celsius, coverage, (x, top, shoulder, hips), skin, cloth)
+        if random.random() < 0.35:  # a hand or forearm
             hand = (int(x + random.uniform(-2, 2) * unit), int(y + random.uniform(1.5, 5) * unit))
             cv2.ellipse(
                 celsius,
@@ -336,17 +350,33 @@ class SceneRenderer:
                 -1,
             )
 
+    def _add_patterns(
+        self, celsius: Picture, coverage: Picture, torso: tuple[float, float, float, float], skin: float, cloth: float
+    ) -> None:
+        """What clothes show: pockets, prints, straps, things carried before the body, warm and cold."""
+        random = self._random
+        x, top, shoulder, hips = torso
+        for _ in range(int(random.integers(0, 5))):
+            centre = (float(x + random.uniform(-1, 1) * shoulder), float(random.uniform(top, hips)))
+            size = (float(random.uniform(0.1, 1.2) * shoulder), float(random.uniform(0.1, 1.0) * shoulder))
+            box = np.intp(cv2.boxPoints((centre, size, float(random.uniform(0, 180)))))
+            value = float(cloth + random.normal(0, 0.35) * (abs(skin - cloth) + 1.0))
+            if random.random() < 0.5:
+                cv2.fillPoly(celsius, [box], value)
+            else:
+                cv2.ellipse(celsius, (centre, size, float(random.uniform(0, 180))), value, -1)
+        celsius[coverage == 0] = cloth
+
     def _head(self, pixels: int, skin: float, ambient: float) -> tuple[_Head, dict[str, float]]:
         """Ray-trace an ellipsoid head (orthographic) with a temperature texture; the patch is 1.5 heads wide."""
         random = self._random
         away = random.random()
-        yaw = (
-            random.normal(0, 18)
-            if away < 0.55
-            else random.uniform(-95, 95)
-            if away < 0.86
-            else random.uniform(110, 250)
-        )
+        if away < 0.5:
+            yaw = float(random.normal(0, 18))
+        elif away < 0.76:
+            yaw = float(random.uniform(-95, 95))
+        else:  # the back of a head: warm, round, and no face
+            yaw = float(random.uniform(115, 245))
         pitch = float(np.clip(random.normal(0, 13), -40, 40))
         rotation = _rotation(math.radians(yaw), math.radians(pitch))
         axes = HEAD_AXES * np.array([random.uniform(0.9, 1.1), 1.0, random.uniform(0.9, 1.1)])
@@ -392,7 +422,7 @@ class SceneRenderer:
         facts: dict[str, float],
     ) -> NDArray[np.float64]:
         random = self._random
-        contrast = float(np.clip((skin - ambient) / 12, 0.15, 1.6))
+        contrast = float(np.clip((skin - ambient) / 12, 0.25, 1.6) * random.uniform(0.7, 1.7))
         t = np.full(u.shape, skin)
         t += contrast * random.uniform(0.0, 0.8) * _spot(u, v, (0, 38), (45, 22))
         for side in (-1, 1):
@@ -455,7 +485,12 @@ class SceneRenderer:
             _smooth(line, 3, v + ragged),
             _smooth(sides, 4, np.abs(u) + ragged) * _smooth(bottom, 4, v),
         )
-        cool = random.uniform(0.15, 0.75) if kind != "bald" else random.uniform(0.0, 0.2)
+        cool = {"bald": random.uniform(0.0, 0.2), "short": random.uniform(0.05, 0.6)}.get(
+            kind, random.uniform(0.15, 0.75)
+        )
+        if kind in ("medium", "long") and random.random() < 0.4:  # strands over the forehead
+            fringe = _smooth(random.uniform(22, 40), 3, v + 3 * ragged) * _smooth(-60, 8, -np.abs(u))
+            hair = np.maximum(hair, fringe * random.uniform(0.3, 1.0))
         strands = 1 + 0.25 * cv2.resize(
             random.normal(0, 1, (12, 24)), (u.shape[1], u.shape[0]), interpolation=cv2.INTER_LINEAR
         )
@@ -513,7 +548,7 @@ def sensor(scene: Picture, random: np.random.Generator) -> Picture:
 
 
 def _grey_scale(picture: Picture, random: np.random.Generator) -> Picture:
-    low, high = np.percentile(picture, [random.uniform(0, 2), random.uniform(98, 100)])
+    low, high = np.percentile(picture, [random.uniform(0, 2), 100 - abs(random.normal(0, 0.7))])
     low -= random.uniform(0, 0.15) * (high - low)
     high += random.uniform(0, 0.35) * (high - low)
     grey = np.clip((picture - low) / max(high - low, 1e-3), 0, 1)

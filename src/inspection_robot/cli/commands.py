@@ -32,5 +32,7 @@ COMMANDS: dict[str, Command] = {
     "up": Command("inspection_robot.launcher.up_command", "run the stack as on the robot"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
     "ask": Command("inspection_robot.voice.ask_command", "answer a typed question, or refuse"),
+    "say": Command("inspection_robot.voice.say_command", "say a text aloud, or into a WAV file"),
+    "transcribe": Command("inspection_robot.voice.transcribe_command", "what is said in recordings"),
     "knowledge": Command("inspection_robot.voice.knowledge_command", "the answers: check, list, calibrate"),
 }

@@ -13,7 +13,7 @@ from inspection_contract.resources import share
 from inspection_robot.voice.knowledge import LANGUAGES, Language
 from inspection_robot.voice.text import clean
 
-VALUE_LENGTH = 60
+VALUE_LENGTH = 120
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _SPOKEN = re.compile(r"[^\w\s.,:()·'’/+°%-]")
 

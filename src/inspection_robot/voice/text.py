@@ -10,6 +10,8 @@ HAN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 LATIN: Final = re.compile(r"[A-Za-z]")
 MAXIMUM_LENGTH: Final = 400  # characters; a spoken question of a minute has about 250
 
+_KEPT: Final = "，。！？：；（）《》“”‘’、…％"  # Chinese punctuation stays as people write it
+_KEPT_MARK = re.compile(f"([{_KEPT}])")
 _GROUPED = re.compile(r"(?<=\d)[,，](?=\d{3}(?!\d))")
 _DIGITS: Final = {
     "零": 0,
@@ -68,7 +70,9 @@ def clean(text: str, maximum_length: int = MAXIMUM_LENGTH) -> str:
     What watch-lists, documents and networks put into speech passes here: it can neither start a new line nor carry
     markup, escape sequences or direction marks. Longer text is cut.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = "".join(
+        piece if piece in _KEPT else unicodedata.normalize("NFKC", piece) for piece in _KEPT_MARK.split(text)
+    )
     kept = (" " if unicodedata.category(c)[0] in "ZC" else c for c in text)
     return " ".join("".join(kept).split())[:maximum_length]
 
