@@ -12,16 +12,18 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inspection_center.api import command_stream, events, health, ingest, officers
 from inspection_center.database.writer import StorageError
-from inspection_center.pages import findings, sign_in
+from inspection_center.pages import command, findings, fleet, office, sign_in
 from inspection_center.pages.rendering import page
-from inspection_center.problems import Problem
+from inspection_center.problems import Problem, Unfit
 from inspection_center.service import Center
+from inspection_contract.envelope import first_fault
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
@@ -84,19 +86,16 @@ def create_app(center: Center) -> FastAPI:
     app.state.center = center
     app.state.sign_in_limit = sign_in.RateLimit()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, officers, sign_in, findings):
+    for module in (health, ingest, command_stream, events, officers, sign_in, findings, command, fleet, office):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)
     _handle(app, RequestValidationError, _malformed)
     _handle(app, Problem, _told)
+    _handle(app, ValidationError, _unfit)
     _handle(app, StorageError, _unavailable)
     _handle(app, DBAPIError, _unavailable)
     _handle(app, UnicodeError, _unreadable)
-
-    @app.get("/", include_in_schema=False)
-    def start_page() -> RedirectResponse:
-        return RedirectResponse("/findings", 303)
 
     return app
 
@@ -119,6 +118,10 @@ async def _told(request: Request, problem: Problem) -> Response:
     if request.headers.get("hx-request") == "true" or "text/html" in request.headers.get("accept", ""):
         return page(request, "problem.html", None, problem.status, detail=str(problem))
     return JSONResponse({"detail": str(problem)}, problem.status)
+
+
+async def _unfit(request: Request, error: ValidationError) -> Response:
+    return await _told(request, Unfit(first_fault(error)))
 
 
 async def _malformed(_request: Request, error: RequestValidationError) -> Response:

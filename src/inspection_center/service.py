@@ -17,6 +17,7 @@ from inspection_center.commands.doorbell import Doorbells
 from inspection_center.database import schema
 from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.live import LivePictures
 from inspection_center.settings import Settings
 from inspection_center.tail import Tail
 from inspection_contract.errors import InputError
@@ -47,6 +48,7 @@ class Center:
         self.writer = Writer(self.engine)
         self.tail = Tail(self.engine)
         self.doorbells = Doorbells()
+        self.live = LivePictures()
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run a job on the writer and wait for its commit.

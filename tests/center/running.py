@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -72,9 +74,10 @@ class RunningCenter:
             lambda transaction: accounts.add_account(transaction, "test", name, name, role, PASSWORD)
         )
 
-    def browser(self, name: str) -> httpx.Client:
+    @contextmanager
+    def browser(self, name: str) -> Iterator[httpx.Client]:
         """A signed-in HTTP client with cookies."""
-        http = httpx.Client(base_url=self.url, follow_redirects=True)
-        answer = http.post("/login", data={"name": name, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        return http
+        with httpx.Client(base_url=self.url, follow_redirects=True) as http:
+            answer = http.post("/login", data={"name": name, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            yield http

@@ -21,10 +21,12 @@ from inspection_center.auth.permissions import Principal
 from inspection_center.auth.secrets import new_token, token_hash
 from inspection_center.blobs import BlobError
 from inspection_center.clock import now, now_text, text
+from inspection_center.commands.doorbell import ALERTS
 from inspection_center.database import schema
 from inspection_center.database.writer import StorageError, Transaction
 from inspection_center.ingest.reading import BatchError, read_batch
 from inspection_center.ingest.storing import Arrival, SequenceGapError, store_batch
+from inspection_center.live import MAXIMUM_BYTES, Camera
 from inspection_center.service import Center, center_of, unavailable
 from inspection_contract.envelope import BATCH_MEDIA_TYPE, MAXIMUM_EVENT_BYTES, first_fault
 from inspection_contract.events import RobotStatus
@@ -167,6 +169,8 @@ async def report_events(
 
     def job(transaction: Transaction) -> IngestReceipt:
         transaction.after_commit.append(center.tail.wake)
+        if batch.concerns_alerts:
+            transaction.after_commit.append(lambda: center.doorbells.ring(ALERTS))
         return store_batch(transaction, batch, arrival)
 
     try:
@@ -193,6 +197,25 @@ async def report_status(request: Request, robot: Robot) -> Response:
         )
 
     await _write(center, job)
+    return Response(status_code=204)
+
+
+@router.put(
+    "/live/{camera}",
+    responses=ROBOT_PROBLEMS,
+    status_code=204,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def put_live_picture(request: Request, robot: Robot, camera: Camera) -> Response:
+    """Show a picture that an officer asked for. It is kept in memory only."""
+    picture = await read_body(request, MAXIMUM_BYTES)
+    if not center_of(request).live.put(robot.name, camera, picture):
+        raise HTTPException(415, "not a JPEG")
     return Response(status_code=204)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, insert, select, update
 
 from inspection_center.audit.log import record
-from inspection_center.auth.permissions import OFFICER_ROLES
+from inspection_center.auth.permissions import OFFICER_ROLES, Principal
 from inspection_center.auth.secrets import (
     MINIMUM_PASSWORD_LENGTH,
     hash_password,
@@ -22,6 +22,7 @@ from inspection_center.auth.secrets import (
 from inspection_center.clock import now_text
 from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
+from inspection_center.problems import Conflict, NotFound
 from inspection_contract.errors import InputError
 
 FAILURES_UNTIL_LOCK = 5
@@ -158,6 +159,23 @@ def new_enrolment(transaction: Transaction, actor: str, robot: str) -> str:
     )
     record(transaction, actor, "robot.code_given", robot)
     return code
+
+
+def set_active(transaction: Transaction, officer: Principal, name: str, active: bool) -> None:
+    """Close an account, ending its sessions, or open it again.
+
+    Raises:
+        NotFound: there is no such account.
+        Conflict: it is one's own.
+    """
+    if name == officer.name:
+        raise Conflict("nobody closes the own account")
+    account = schema.account
+    changed = transaction.connection.execute(update(account).where(account.c.name == name).values(active=active))
+    if changed.rowcount == 0:
+        raise NotFound("there is no such account")
+    transaction.connection.execute(delete(schema.session).where(schema.session.c.account == name))
+    record(transaction, officer.actor, "account.opened" if active else "account.closed", name)
 
 
 def new_service(transaction: Transaction, actor: str, name: str, role: str, life: timedelta | None = None) -> str:

@@ -1,9 +1,12 @@
-"""Wakes the streams of one robot's commands: a doorbell each, rung after a commit."""
+"""Wakes streams: a doorbell for each robot's commands and one for the alert queue, rung after a commit."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+
+ALERTS = "#alerts"
+"""The bell of the alert queue; no robot can have this name."""
 
 
 class Doorbells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from inspection_center.database import schema
 from inspection_center.database.engine import row_dict
@@ -48,6 +48,27 @@ def robots(connection: Connection) -> list[dict[str, Any]]:
     for robot in found:
         robot["status"] = json.loads(robot["status"]) if robot["status"] else None
     return found
+
+
+def placed_alerts(connection: Connection, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+    """Alerts in some states with the place of their incident or detection, newest first."""
+    alert, incident, found = schema.alert, schema.incident, schema.detection
+    rows = connection.execute(
+        select(
+            alert.c.id,
+            alert.c.kind,
+            alert.c.severity,
+            alert.c.state,
+            func.coalesce(incident.c.x, found.c.x).label("x"),
+            func.coalesce(incident.c.y, found.c.y).label("y"),
+        )
+        .outerjoin(incident, incident.c.uuid == alert.c.incident)
+        .outerjoin(found, found.c.uuid == alert.c.id)
+        .where(alert.c.state.in_(states))
+        .order_by(alert.c.opened.desc())
+        .limit(limit)
+    )
+    return [placed for row in rows if (placed := row_dict(row))["x"] is not None]
 
 
 def quarantined(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:

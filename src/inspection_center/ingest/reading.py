@@ -17,7 +17,7 @@ from inspection_contract.envelope import (
     read_body,
     schema_name,
 )
-from inspection_contract.events import Event
+from inspection_contract.events import Detection, Event, Incident, Severity
 
 FUTURE_TOLERANCE = timedelta(seconds=60)
 """How far an event may be dated after the moment its robot sent it, by the robot's own clock."""
@@ -46,6 +46,15 @@ class Batch:
     robot: str
     outbox: str
     events: tuple[ReadEvent, ...]
+
+    @property
+    def concerns_alerts(self) -> bool:
+        """Whether an alert may come of it."""
+        return any(
+            isinstance(event.body, Incident)
+            or (isinstance(event.body, Detection) and event.body.severity >= Severity.ALARM)
+            for event in self.events
+        )
 
     @property
     def first(self) -> int:

@@ -36,3 +36,52 @@ document.addEventListener("error", (event) => {
   picture.dataset.retry = String(Number(picture.dataset.retry) - 1);
   setTimeout(() => { picture.src = picture.src; }, 2000);
 }, true);
+
+// The queue was fetched again: announce what is new, keep the place of who works by keyboard.
+let known = null;
+let current = null;
+const lookAtQueue = () => {
+  const items = [...document.querySelectorAll("[data-alert]")];
+  const ids = new Set(items.map((item) => item.dataset.alert));
+  if (known) {
+    const fresh = items.filter((item) => !known.has(item.dataset.alert));
+    if (fresh.length) announce(fresh.map((item) => item.dataset.alarm).join(", "));
+  }
+  known = ids;
+  items.forEach((item) => item.toggleAttribute("aria-current", false));
+  const item = items.find((one) => one.dataset.alert === current);
+  if (item) item.setAttribute("aria-current", "true");
+};
+document.addEventListener("DOMContentLoaded", lookAtQueue);
+document.addEventListener("htmx:afterSwap", lookAtQueue);
+
+// Keyboard: j and k walk the queue, the letters on buttons press them.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+  const items = [...document.querySelectorAll("[data-alert]")];
+  if (event.key === "j" || event.key === "k") {
+    if (!items.length) return;
+    const index = items.findIndex((item) => item.dataset.alert === current);
+    const next = index < 0 ? 0 : Math.min(items.length - 1, Math.max(0, index + (event.key === "j" ? 1 : -1)));
+    current = items[next].dataset.alert;
+    lookAtQueue();
+    items[next].focus();
+    event.preventDefault();
+    return;
+  }
+  const scope = document.querySelector('[data-alert][aria-current="true"]') || (items.length ? null : document);
+  const button = scope && scope.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!button || (event.key === "Enter" && event.target.closest("a, button"))) return;
+  event.preventDefault();
+  const reason = document.getElementById("reason");
+  if (event.key === "d" && reason && !reason.value.trim()) { reason.required = true; reason.focus(); return; }
+  button.click();
+});
+
+// Live pictures: fetched again and again while the page is looked at.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("img[data-refresh]").forEach((picture) => {
+    const source = picture.src;
+    setInterval(() => { if (!document.hidden) picture.src = `${source}?${Date.now()}`; }, Number(picture.dataset.refresh));
+  });
+});

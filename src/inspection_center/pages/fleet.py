@@ -1,0 +1,169 @@
+"""Robots, orders and announcements."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import Connection
+
+from inspection_center import orders, robots
+from inspection_center.api.events import Reader
+from inspection_center.api.officers import Commander, NewAnnouncement, NewOrder
+from inspection_center.database import queries
+from inspection_center.live import Camera
+from inspection_center.pages.rendering import page
+from inspection_center.problems import NotFound, Unfit
+from inspection_center.service import center_of
+
+router = APIRouter(include_in_schema=False)
+Name = Annotated[str, Form(max_length=63)]
+Line = Annotated[str, Form(max_length=200)]
+Number = Annotated[str, Form(max_length=20)]
+
+
+@router.get("/robots")
+async def robots_page(request: Request, officer: Reader) -> HTMLResponse:
+    """The fleet, the troubled ones first, and the broadcast."""
+    center = center_of(request)
+
+    def query() -> list[dict[str, object]]:
+        with center.engine.connect() as connection:
+            return robots.overview(connection, center.settings)
+
+    return page(request, "robots.html", officer, robots=await run_in_threadpool(query))
+
+
+@router.get("/robots/{name}")
+async def robot_page(request: Request, officer: Reader, name: str) -> HTMLResponse:
+    """One robot: state, faults, commands, live picture."""
+    center = center_of(request)
+
+    def query() -> dict[str, object]:
+        with center.engine.connect() as connection:
+            return robots.details(connection, center.settings, name)
+
+    camera = "rgb" if request.query_params.get("camera") == "rgb" else "thermal"
+    return page(request, "robot.html", officer, robot=await run_in_threadpool(query), camera=camera)
+
+
+@router.get("/orders")
+async def orders_page(request: Request, officer: Reader) -> HTMLResponse:
+    """Orders, the late ones marked, and a new one."""
+    center = center_of(request)
+
+    def query() -> tuple[list[dict[str, object]], list[str]]:
+        with center.engine.connect() as connection:
+            return orders.list_orders(connection), _names(connection)
+
+    found, names = await run_in_threadpool(query)
+    return page(request, "orders.html", officer, orders=found, names=names)
+
+
+@router.post("/orders")
+async def give_order(
+    request: Request,
+    officer: Commander,
+    robot: Name,
+    kind: Line,
+    place_name: Line = "",
+    x: Number = "",
+    y: Number = "",
+    due_minutes: Number = "60",
+) -> Response:
+    """Give an order."""
+    center = center_of(request)
+    order = NewOrder.model_validate(
+        {
+            "robot": robot,
+            "kind": kind,
+            "place_name": place_name,
+            "x": _number(x),
+            "y": _number(y),
+            "due_minutes": _number(due_minutes),
+        }
+    )
+    place = None if order.x is None or order.y is None else (order.x, order.y)
+    await center.write(
+        lambda transaction: orders.give_order(
+            transaction,
+            center.key,
+            officer,
+            order.robot,
+            order.kind,
+            timedelta(minutes=order.due_minutes),
+            place=place,
+            place_name=order.place_name,
+        )
+    )
+    center.doorbells.ring(order.robot)
+    return RedirectResponse("/orders", 303)
+
+
+@router.post("/orders/{order_id}/cancel")
+async def cancel_order(request: Request, officer: Commander, order_id: str) -> Response:
+    """Close an order nobody finished."""
+    await center_of(request).write(lambda transaction: orders.cancel_order(transaction, officer, order_id))
+    return RedirectResponse("/orders", 303)
+
+
+@router.post("/announcements")
+async def announce(
+    request: Request,
+    officer: Commander,
+    text_zh: Annotated[str, Form(max_length=4000)] = "",
+    text_en: Annotated[str, Form(max_length=4000)] = "",
+    priority: Number = "1",
+    robot: Name = "",
+) -> Response:
+    """Broadcast words, to one robot or all."""
+    center = center_of(request)
+    given = NewAnnouncement.model_validate(
+        {"robots": [robot] if robot else [], "text_zh": text_zh, "text_en": text_en, "priority": _number(priority)}
+    )
+    names = await center.write(
+        lambda transaction: orders.announce(
+            transaction, center.key, officer, given.robots, given.text_zh, given.text_en, given.priority
+        )
+    )
+    for name in names:
+        center.doorbells.ring(name)
+    return RedirectResponse(f"/robots/{robot}" if robot else "/robots", 303)
+
+
+@router.post("/robots/{name}/live")
+async def live_view(
+    request: Request, officer: Commander, name: str, camera: Line = "thermal", enable: Line = "yes"
+) -> Response:
+    """Ask for pictures."""
+    center = center_of(request)
+    if camera not in ("thermal", "rgb"):
+        raise Unfit("a camera is thermal or rgb")
+    await center.write(
+        lambda transaction: orders.ask_live_view(transaction, center.key, officer, name, camera, enable == "yes")
+    )
+    center.doorbells.ring(name)
+    return RedirectResponse(f"/robots/{name}?camera={camera}", 303)
+
+
+@router.get("/robots/{name}/live/{camera}")
+async def live_picture(request: Request, _officer: Reader, name: str, camera: Camera) -> Response:
+    """The newest picture; 404 while the robot sends none."""
+    picture = center_of(request).live.get(name, camera)
+    if picture is None:
+        raise NotFound("no picture now")
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+def _names(connection: Connection) -> list[str]:
+    return [robot["name"] for robot in queries.robots(connection) if not robot["revoked"]]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if text.strip() else None
+    except ValueError as error:
+        raise Unfit(f"{text[:20]!r} is not a number") from error
