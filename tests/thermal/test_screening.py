@@ -201,28 +201,37 @@ def test_fever_is_told_twice_and_health_once() -> None:
     maker = FindingsMaker(DecisionSettings())
     kinds: list[tuple[str, Severity]] = []
     stream = Stream()
-    for _ in range(40):
-        found = maker.update(stream.show(stream.picture(38.8)))
+    for number in range(70):
+        found = maker.update(stream.show(stream.picture(38.8)), number / 9.0)
         kinds += [(finding.kind, finding.severity) for finding in found]
     assert kinds == [
-        ("thermal.fever", Severity.WARNING), ("thermal.screening", Severity.INFO), ("thermal.fever", Severity.ALARM),
+        ("thermal.fever", Severity.WARNING), ("thermal.fever", Severity.ALARM), ("thermal.screening", Severity.INFO),
     ]  # fmt: skip
     healthy, maker = Stream(), FindingsMaker(DecisionSettings())
-    told = [f.kind for _ in range(40) for f in maker.update(healthy.show(healthy.picture(36.6)))]
+    told = [f.kind for n in range(70) for f in maker.update(healthy.show(healthy.picture(36.6)), n / 9.0)]
     assert told == ["thermal.screening"]
     assert maker.ended(healthy.screener.finish()) == []
 
 
 def test_who_was_never_read_is_told_as_indeterminate_when_gone() -> None:
     stream, maker = Stream(), FindingsMaker(DecisionSettings())
-    for _ in range(20):
-        assert maker.update(stream.show(stream.picture(39.0, frontal=0.1))) == []
+    for number in range(20):
+        assert maker.update(stream.show(stream.picture(39.0, frontal=0.1)), number / 9.0) == []
     (finding,) = maker.ended(stream.screener.finish())
     assert (finding.kind, finding.severity, finding.attributes["reason"]) == (
         "thermal.indeterminate",
         Severity.INFO,
         "turned_away",
     )
+
+
+def test_the_best_reading_is_told_and_not_the_first() -> None:
+    stream, maker, told = Stream(), FindingsMaker(DecisionSettings()), []
+    for number in range(90):
+        size = min(21.0 + number, 45.0)
+        told += maker.update(stream.show(stream.picture(36.8, size=size)), number / 9.0)
+    (finding,) = told
+    assert finding.reading.face.width > 40.0
 
 
 def test_a_higher_sensitivity_flags_more() -> None:

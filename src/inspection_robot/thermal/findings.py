@@ -11,8 +11,12 @@ from inspection_robot.thermal.hot_cold import RULE_VERSION as REGION_RULE_VERSIO
 from inspection_robot.thermal.hot_cold import RegionEvent
 from inspection_robot.thermal.screening import FrameResult, PersonOutcome, PersonReading
 
-SETTLE_FRAMES = 12
-"""A reading is told when this many frames stand behind it, or when the person has left."""
+SETTLED_AFTER_S = 3.0
+"""A person's best reading is told when it has not become better for this time of readings [s], or when the person has
+left: people are read better the nearer they come."""
+
+_BETTER = 1.05
+_FRAME_S = 0.5
 
 LEAST_SEEN_FRAMES = 9
 """Nobody is told of who was in view for less than this: a glimpse is no refused screening."""
@@ -43,52 +47,65 @@ class Finding:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class _Told:
+    """What was told of a person, the best reading so far, and the time of readings since then [s]."""
+
+    best: PersonReading
+    last_s: float
+    since_best_s: float = 0.0
+    stage: Stage = Stage.CLEAR
+    screening: bool = False
+
+
 class FindingsMaker:
     """Watches the results of a stream and makes each finding once."""
 
     def __init__(self, settings: DecisionSettings) -> None:
         self._settings = settings
-        self._told: set[int] = set()
-        self._stages: dict[int, Stage] = {}
+        self._people: dict[int, _Told] = {}
 
-    def told(self, track: int) -> bool:
-        """Whether a person's screening was told already."""
-        return track in self._told
+    def is_best(self, person: PersonReading) -> bool:
+        """Whether this is the reading that will be told of a person unless a better one comes: keep its picture."""
+        told = self._people.get(person.track)
+        return told is not None and told.best is person and not told.screening
 
-    def update(self, result: FrameResult) -> list[Finding]:
-        """Take a frame's result; return what is new."""
+    def update(self, result: FrameResult, now_s: float) -> list[Finding]:
+        """Take a frame's result; return what is new.
+
+        Args:
+            result: Of the frame.
+            now_s: Its time [s].
+        """
         findings = []
         for person in result.persons:
             if not person.ok:
                 continue
-            if person.track not in self._told and person.frames >= SETTLE_FRAMES:
-                findings.append(self._screening(person))
-            before = self._stages.get(person.track, Stage.CLEAR)
-            if person.stage is not before:
-                self._stages[person.track] = person.stage
+            told = self._people.setdefault(person.track, _Told(person, now_s))
+            told.since_best_s += min(now_s - told.last_s, _FRAME_S)
+            told.last_s = now_s
+            if person.quality > _BETTER * told.best.quality:
+                told.best, told.since_best_s = person, 0.0
+            if person.stage is not told.stage:
+                told.stage = person.stage
                 if person.stage is not Stage.CLEAR:
                     findings.append(self._fever(person))
+        for told in self._people.values():
+            if not told.screening and told.since_best_s >= SETTLED_AFTER_S:
+                told.screening = True
+                findings.append(_screening(told.best))
         return [*findings, *self.ended(result.ended)]
 
     def ended(self, outcomes: list[PersonOutcome]) -> list[Finding]:
         """Take the outcomes of people who left; return what was not told yet."""
         findings = []
         for outcome in outcomes:
-            if outcome.track not in self._told:
-                if outcome.reading.ok:
-                    findings.append(self._screening(outcome.reading))
-                elif outcome.last_frame - outcome.first_frame >= LEAST_SEEN_FRAMES:
-                    findings.append(_indeterminate(outcome.reading))
-            self._told.discard(outcome.track)
-            self._stages.pop(outcome.track, None)
+            told = self._people.pop(outcome.track, None)
+            if told is not None and not told.screening:
+                findings.append(_screening(told.best))
+            elif told is None and outcome.last_frame - outcome.first_frame >= LEAST_SEEN_FRAMES:
+                findings.append(_indeterminate(outcome.reading))
         return findings
-
-    def _screening(self, person: PersonReading) -> Finding:
-        self._told.add(person.track)
-        return Finding(
-            "thermal.screening", Severity.INFO, 1.0 - _normal_error(person), person, "thermal.screening", "1",
-            "personal", _facts(person),
-        )  # fmt: skip
 
     def _fever(self, person: PersonReading) -> Finding:
         probability = fever_probability(person.core_celsius, person.uncertainty_c, self._settings)
@@ -133,6 +150,13 @@ def region_finding(event: RegionEvent) -> RegionFinding:
             "state": "raised" if event.raised else "cleared", "cause": event.cause, "ambient_c": f"{room:.1f}",
             "box_px": f"{left},{upper},{width},{height}", "area_px": f"{region.area_px:.0f}",
         },
+    )  # fmt: skip
+
+
+def _screening(person: PersonReading) -> Finding:
+    return Finding(
+        "thermal.screening", Severity.INFO, 1.0 - _normal_error(person), person, "thermal.screening", "1", "personal",
+        _facts(person),
     )  # fmt: skip
 
 

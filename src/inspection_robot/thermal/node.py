@@ -44,6 +44,8 @@ from inspection_robot.thermal.sources.camera import Y16Camera
 from inspection_robot.thermal.sources.recording import open_recording
 
 _QUIET_AFTER_S = 3.0
+_PAUSE_S = 0.5
+"""Loops return at least this often, so that the node can shut down [s]."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class ThermalNode(InspectionNode[ThermalParameters]):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("thermal", ThermalParameters, **kwargs)
         self._camera: Y16Camera | None = None
-        self._playing: Iterator[ThermalFrame] | None = None
+        self._playing: Iterator[ThermalFrame] = iter(())
+        self._next_frame: ThermalFrame | None = None
         self._last_frame_s = -math.inf
         self._last_overlay_s = -math.inf
         self._frame_fault = ""
@@ -129,10 +132,11 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._restart()
         self._worker: LatestWorker[tuple[Any, ThermalFrame | None]] = self.create_worker("screening", self._process)
         if self.parameters.source == "camera":
-            self._loop = self.create_loop("camera", self._read_camera)
+            self.create_loop("camera", self._read_camera)
         elif self.parameters.source == "recording":
-            self._playing = None
-            self._loop = self.create_loop("recording", self._play)
+            self._playing = self._recording.frames()
+            self._play_clock, self._next_frame = (math.nan, 0.0), None
+            self.create_loop("recording", self._play)
 
     def deactivate(self) -> None:
         """Let go of the camera."""
@@ -199,20 +203,23 @@ class ThermalNode(InspectionNode[ThermalParameters]):
 
     def _play(self) -> None:
         """One step of the playing loop: the next frame at its time."""
-        if self._playing is None:
-            self._playing = self._recording.frames()
-            self._play_clock = (math.nan, 0.0)
-        frame = next(self._playing, None)
+        if self._next_frame is None:
+            self._next_frame = next(self._playing, None)
+        frame = self._next_frame
         if frame is None:
             self._playing = self._recording.frames() if self.parameters.loop else iter(())
             self._play_clock = (math.nan, 0.0)
             self._worker.offer((None, None))
-            self._loop.wait(1.0)
+            time.sleep(_PAUSE_S)
             return
         start_frame, start_clock = self._play_clock
         if math.isnan(start_frame):
             start_frame, start_clock = self._play_clock = (frame.time_s, time.monotonic())
-        if not self._loop.wait(max(start_clock + frame.time_s - start_frame - time.monotonic(), 0.0)):
+        early_s = start_clock + frame.time_s - start_frame - time.monotonic()
+        if early_s > 0:
+            time.sleep(min(early_s, _PAUSE_S))
+        if early_s <= _PAUSE_S:
+            self._next_frame = None
             self._publish_raw(frame)
 
     def _publish_raw(self, frame: ThermalFrame) -> None:
@@ -260,13 +267,15 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._last_header = header
         result = self._last_result = self._screener.process(frame)
         turns = self._orientation.update([person.face for person in result.persons])
-        for person in result.persons:
-            if person.ok:
-                self._crops[person.track] = draw_evidence(frame.celsius, person, result, turns)
         self._screenings.publish(
             ScreeningArray(header=header, screenings=[_screening(header, p) for p in result.persons])
         )
-        for finding in self._findings.update(result):
+        findings = self._findings.update(result, frame.time_s)
+        shown = {id(finding.reading) for finding in findings}
+        for person in result.persons:
+            if id(person) in shown or self._findings.is_best(person):
+                self._crops[person.track] = draw_evidence(frame.celsius, person, result, turns)
+        for finding in findings:
             self._publish_finding(header, finding)
         for outcome in result.ended:
             self._crops.pop(outcome.track, None)

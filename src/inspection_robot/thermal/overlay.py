@@ -156,11 +156,11 @@ def _draw_reference(picture: NDArray[np.uint8], disc: Disc, size: tuple[int, int
 
 
 def _text(picture: NDArray[np.uint8], text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    """Text with a dark edge, kept inside the picture."""
-    (width, _), _ = cv2.getTextSize(text, _FONT, 0.55, 1)
+    """Text on a dark plate, kept inside the picture."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, 0.55, 1)
     x = int(np.clip(place[0], 2, max(picture.shape[1] - width - 2, 2)))
     y = int(np.clip(place[1], 16, picture.shape[0] - 4))
-    cv2.putText(picture, text, (x, y), _FONT, 0.55, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.rectangle(picture, (x - 3, y - height - 4), (x + width + 3, y + 5), (24, 24, 24), -1)
     cv2.putText(picture, text, (x, y), _FONT, 0.55, colour, 1, cv2.LINE_AA)
 
 

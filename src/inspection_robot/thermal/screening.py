@@ -102,6 +102,11 @@ class PersonReading:
         """There is a reading."""
         return self.reason is None
 
+    @property
+    def quality(self) -> float:
+        """How well the face is seen: its pixels across, less the likelier it is turned away or hidden [px]."""
+        return self.face.across * self.face.frontal * self.face.score
+
 
 @dataclass(frozen=True)
 class FrameResult:
@@ -251,7 +256,7 @@ class Screener:
             stage = person.alarm.stage
             person.alarmed |= stage is Stage.ALARM
             fresh = person.samples[-1].time_s == frame.time_s
-            if person.best is None or (fresh and reading.uncertainty_c <= person.best.uncertainty_c + 0.005):
+            if person.best is None or (fresh and reading.quality >= person.best.quality):
                 person.best = reading
         return reading
 
