@@ -88,28 +88,28 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         overrides: Mapping[str, object] | None = None,
         **kwargs: Any,
     ) -> None:
-        self._phase: list[Callable[[], Any]] | None = None  # collects destroyers while a phase makes entities
+        self.__phase: list[Callable[[], Any]] | None = None  # collects destroyers while a phase makes entities
         super().__init__(name, **kwargs)
-        self._configured: list[Callable[[], Any]] = []
-        self._activated: list[Callable[[], Any]] = []
-        self._phase = self._configured
-        self._workers: list[Worker] = []
-        self._action_servers: list[ThreadedActionServer] = []
-        self._fault_book = FaultBook(time.monotonic)
-        self._sequence = 0
-        self._finalized = False
-        self._host = platform.node()
+        self.__configured: list[Callable[[], Any]] = []
+        self.__activated: list[Callable[[], Any]] = []
+        self.__phase = self.__configured
+        self.__workers: list[Worker] = []
+        self.__action_servers: list[ThreadedActionServer] = []
+        self.__fault_book = FaultBook(time.monotonic)
+        self.__sequence = 0
+        self.__finalized = False
+        self.__host = platform.node()
         self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         make_publisher = super().create_publisher
-        self._heartbeats = make_publisher(Heartbeat, "heartbeats", qos.EVENT)
-        self._faults = make_publisher(FaultMessage, "faults", qos.ALARM)
-        self._diagnostics = make_publisher(DiagnosticArray, "/diagnostics", qos.EVENT)
-        super().create_timer(HEARTBEAT_PERIOD_S, self._send_heartbeat, clock=self.steady_clock)
-        super().create_timer(DIAGNOSTICS_PERIOD_S, self._send_diagnostics, clock=self.steady_clock)
+        self.__heartbeats = make_publisher(Heartbeat, "heartbeats", qos.EVENT)
+        self.__faults = make_publisher(FaultMessage, "faults", qos.ALARM)
+        self.__diagnostics = make_publisher(DiagnosticArray, "/diagnostics", qos.EVENT)
+        super().create_timer(HEARTBEAT_PERIOD_S, self.__send_heartbeat, clock=self.steady_clock)
+        super().create_timer(DIAGNOSTICS_PERIOD_S, self.__send_diagnostics, clock=self.steady_clock)
         # rclpy raises out of the executor, and never answers, when a transition is not allowed in the present state.
-        self._service_change_state.callback = self._refusing(self._service_change_state.callback)
-        self._parameters_object: P = declare(
-            self, parameters, parameter_files, overrides or {}, self._change_parameters
+        self._service_change_state.callback = self.__refusing(self._service_change_state.callback)
+        self.__parameters_object: P = declare(
+            self, parameters, parameter_files, overrides or {}, self.__change_parameters
         )
 
     # What a node implements.
@@ -138,7 +138,7 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
     @property
     def parameters(self) -> P:
         """The parameters as they are now; a new object after each accepted change."""
-        return self._parameters_object
+        return self.__parameters_object
 
     @property
     def is_active(self) -> bool:
@@ -147,24 +147,24 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
 
     def fault(self, code: str, text: str, severity: Severity = Severity.ERROR, part: str = "node") -> None:
         """Raise a fault, or repeat it. ``code`` is prefixed with the node's name: ``camera_lost``."""
-        self._report(self._fault_book.occurred(f"{self.get_name()}.{code}", severity, part, text))
+        self.__report(self.__fault_book.occurred(f"{self.get_name()}.{code}", severity, part, text))
 
     def clear(self, code: str) -> None:
         """Clear a fault; nothing happens when it is not up."""
-        report = self._fault_book.cleared(f"{self.get_name()}.{code}")
+        report = self.__fault_book.cleared(f"{self.get_name()}.{code}")
         if report is not None:
-            self._report(report)
+            self.__report(report)
 
     def create_worker(self, name: str, work: Callable[[T], None], stall_after_s: float = 30.0) -> LatestWorker[T]:
         """Make a thread that runs ``work`` on the newest item offered to it."""
-        worker = LatestWorker(name, work, *self._outcome(name, name), stall_after_s)
-        self._start(worker)
+        worker = LatestWorker(name, work, *self.__outcome(name, name), stall_after_s)
+        self.__start(worker)
         return worker
 
     def create_loop(self, name: str, step: Callable[[], None], stall_after_s: float = 30.0) -> Loop:
         """Make a thread that calls ``step`` again and again, with pauses that grow while it fails."""
-        loop = Loop(name, step, *self._outcome(name, name), stall_after_s)
-        self._start(loop)
+        loop = Loop(name, step, *self.__outcome(name, name), stall_after_s)
+        self.__start(loop)
         return loop
 
     def create_action_server(
@@ -174,47 +174,47 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
 
         ``goal`` is a :class:`inspection_robot.ros.action_server.Goal`.
         """
-        succeeded, failed = self._outcome(execute.__name__.strip("_"), name)
+        succeeded, failed = self.__outcome(execute.__name__.strip("_"), name)
         for key in ("goal_callback", "cancel_callback", "handle_accepted_callback"):
             if key in options:
-                options[key] = self._guarded(options[key], name)
+                options[key] = self.__guarded(options[key], name)
         server = ThreadedActionServer(self, action_type, name, execute, failed, succeeded, **options)
-        self._action_servers.append(server)
+        self.__action_servers.append(server)
         if self._state_machine.current_state[1] in ("active", "activating"):
             server.open()
 
         def end() -> None:
-            self._action_servers.remove(server)
+            self.__action_servers.remove(server)
             server.destroy()
 
-        self._collect(end)
+        self.__collect(end)
         return server
 
     # rclpy's factories: the same signatures, with guarded callbacks and entities that end with their phase.
 
     def create_publisher(self, msg_type: Any, topic: str, qos_profile: Any, **options: Any) -> Any:
         """Make a publisher that is silent unless the node is active."""
-        if self._phase is None or "publisher_class" in options:
+        if self.__phase is None or "publisher_class" in options:
             return super().create_publisher(msg_type, topic, qos_profile, **options)  # rclpy's own publishers
         publisher: LifecyclePublisher = self.create_lifecycle_publisher(msg_type, topic, qos_profile, **options)
         if self._state_machine.current_state[1] in ("active", "activating"):
             publisher.on_activate(None)
-        self._collect(lambda: self.destroy_lifecycle_publisher(publisher))
+        self.__collect(lambda: self.destroy_lifecycle_publisher(publisher))
         return publisher
 
     def create_subscription(
         self, msg_type: Any, topic: str, callback: Callable[[Any], None], qos_profile: Any, **options: Any
     ) -> Any:
         """Make a subscription whose errors become faults."""
-        guarded = self._guarded(callback, topic)
+        guarded = self.__guarded(callback, topic)
         subscription = super().create_subscription(msg_type, topic, guarded, qos_profile, **options)
-        self._collect(lambda: self.destroy_subscription(subscription))
+        self.__collect(lambda: self.destroy_subscription(subscription))
         return subscription
 
     def create_timer(self, timer_period_sec: float, callback: Callable[[], None], *args: Any, **options: Any) -> Any:
         """Make a timer on the node's clock (simulated time when in use) whose errors become faults."""
-        timer = super().create_timer(timer_period_sec, self._guarded(callback, "timer"), *args, **options)
-        self._collect(lambda: self.destroy_timer(timer))
+        timer = super().create_timer(timer_period_sec, self.__guarded(callback, "timer"), *args, **options)
+        self.__collect(lambda: self.destroy_timer(timer))
         return timer
 
     def create_service(self, srv_type: Any, srv_name: str, callback: Callable[[Any, Any], Any], **options: Any) -> Any:
@@ -226,58 +226,58 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
                 response.message = " ".join(str(error).split())
             return response
 
-        guarded = self._guarded(callback, srv_name, refuse)
+        guarded = self.__guarded(callback, srv_name, refuse)
         service = super().create_service(srv_type, srv_name, guarded, **options)
-        self._collect(lambda: self.destroy_service(service))
+        self.__collect(lambda: self.destroy_service(service))
         return service
 
     def create_client(self, srv_type: Any, srv_name: str, **options: Any) -> Any:
         """Make a service client; call it with ``call_async`` and :meth:`when_done`."""
         client = super().create_client(srv_type, srv_name, **options)
-        self._collect(lambda: self.destroy_client(client))
+        self.__collect(lambda: self.destroy_client(client))
         return client
 
     def when_done(self, future: Any, callback: Callable[[Any], None]) -> None:
         """Call ``callback(future)`` in the executor when the future is done; errors become faults."""
-        future.add_done_callback(self._guarded(callback, "future"))
+        future.add_done_callback(self.__guarded(callback, "future"))
 
     # Lifecycle transitions.
 
     def on_configure(self, state: LifecycleState) -> Any:
         """Run :meth:`configure`; on an error everything made so far is undone and the node stays unconfigured."""
-        self._phase = self._configured
-        if not self._attempt("configure", self.configure):
-            self._undo(self._configured)
-            self._attempt("cleanup", self.cleanup)
+        self.__phase = self.__configured
+        if not self.__attempt("configure", self.configure):
+            self.__undo(self.__configured)
+            self.__attempt("cleanup", self.cleanup)
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> Any:
         """Enable the publishers and run :meth:`activate`; on an error the node stays inactive."""
-        self._phase = self._activated
+        self.__phase = self.__activated
         result = super().on_activate(state)
-        if not self._attempt("activate", self.activate):
-            self._undo(self._activated)
-            self._phase = self._configured
+        if not self.__attempt("activate", self.activate):
+            self.__undo(self.__activated)
+            self.__phase = self.__configured
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
-        for server in self._action_servers:
+        for server in self.__action_servers:
             server.open()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> Any:
         """End goals, undo what :meth:`activate` made, run :meth:`deactivate`; publishers are silenced last."""
-        for server in self._action_servers:
-            self._attempt("end_goals", server.end_goals)
-        self._undo(self._activated)
-        self._attempt("deactivate", self.deactivate)
-        self._phase = self._configured
+        for server in self.__action_servers:
+            self.__attempt("end_goals", server.end_goals)
+        self.__undo(self.__activated)
+        self.__attempt("deactivate", self.deactivate)
+        self.__phase = self.__configured
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> Any:
         """Undo what :meth:`configure` made and run :meth:`cleanup`."""
-        self._undo(self._configured)
-        self._attempt("cleanup", self.cleanup)
+        self.__undo(self.__configured)
+        self.__attempt("cleanup", self.cleanup)
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> Any:
@@ -286,19 +286,19 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
             self.on_deactivate(state)
         if state.label in ("active", "inactive"):
             self.on_cleanup(state)
-        self._finalized = True
-        self._send_heartbeat()
+        self.__finalized = True
+        self.__send_heartbeat()
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
         """End threads that are still running, then destroy the node."""
-        self._undo(self._activated)
-        self._undo(self._configured)
+        self.__undo(self.__activated)
+        self.__undo(self.__configured)
         super().destroy_node()
 
-    # Inside.
+    # Inside. Two underscores: a node of ours may use any name with one.
 
-    def _refusing(self, change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def __refusing(self, change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, response: Any) -> Any:
             try:
                 return change_state(request, response)
@@ -309,8 +309,8 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
 
         return answer
 
-    def _attempt(self, name: str, step: Callable[[], None]) -> bool:
-        succeeded, failed = self._outcome(name, "node")
+    def __attempt(self, name: str, step: Callable[[], None]) -> bool:
+        succeeded, failed = self.__outcome(name, "node")
         try:
             step()
         except Exception as error:  # noqa: BLE001 - a failed transition is a fault, health tries again
@@ -319,47 +319,47 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
         succeeded()
         return True
 
-    def _collect(self, destroy: Callable[[], Any]) -> None:
-        if self._phase is not None:
-            self._phase.append(destroy)
+    def __collect(self, destroy: Callable[[], Any]) -> None:
+        if self.__phase is not None:
+            self.__phase.append(destroy)
 
-    def _undo(self, phase: list[Callable[[], Any]]) -> None:
+    def __undo(self, phase: list[Callable[[], Any]]) -> None:
         while phase:
-            self._attempt("destroy", phase.pop())
+            self.__attempt("destroy", phase.pop())
 
-    def _start(self, worker: Worker) -> None:
+    def __start(self, worker: Worker) -> None:
         def end() -> None:
             if not worker.close():
                 self.fault("worker_stuck", f"{worker.name} does not end", part=worker.name)
-            self._workers.remove(worker)
+            self.__workers.remove(worker)
 
-        self._workers.append(worker)
-        self._collect(end)
+        self.__workers.append(worker)
+        self.__collect(end)
         worker.start()
 
-    def _outcome(self, what: str, part: str) -> tuple[Callable[[], None], Callable[[Exception], None]]:
+    def __outcome(self, what: str, part: str) -> tuple[Callable[[], None], Callable[[Exception], None]]:
         """What to call after success and after failure of a callback."""
         code = f"{what}_failed"
 
         def failed(error: Exception) -> None:
             known = isinstance(error, InputError | OSError)
             text = str(error) if known else f"{type(error).__name__}: {error}"
-            report = self._fault_book.occurred(f"{self.get_name()}.{code}", Severity.ERROR, part, text)
+            report = self.__fault_book.occurred(f"{self.get_name()}.{code}", Severity.ERROR, part, text)
             if report.fault.count == 1 and not known:
                 self.get_logger().error("".join(traceback.format_exception(error)).rstrip())
-            self._report(report)
+            self.__report(report)
 
         return (lambda: self.clear(code)), failed
 
-    def _guarded(
+    def __guarded(
         self, callback: Callable[..., Any], part: str, answer: Callable[[Exception], Any] = lambda _: None
     ) -> Callable[..., Any]:
-        if self._phase is None:
+        if self.__phase is None:
             return callback  # rclpy's own, made before ours exist
         name = getattr(callback, "__name__", "<unnamed>").strip("_")
         if name.startswith("<"):  # a lambda: name it after what it serves
             name = part.strip("~/").replace("/", "_")
-        succeeded, failed = self._outcome(name, part)
+        succeeded, failed = self.__outcome(name, part)
 
         def call(*args: Any) -> Any:
             try:
@@ -372,7 +372,7 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
 
         return call
 
-    def _report(self, report: Report) -> None:
+    def __report(self, report: Report) -> None:
         fault = report.fault
         if report.log:
             logger = self.get_logger()
@@ -389,34 +389,34 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
                 text=fault.text, active=fault.active, count=fault.count,
             )  # fmt: skip
             message.header.stamp = self.get_clock().now().to_msg()
-            self._faults.publish(message)
-            self._send_diagnostics()
+            self.__faults.publish(message)
+            self.__send_diagnostics()
 
-    def _change_parameters(self, new: P) -> None:
-        old, self._parameters_object = self._parameters_object, new
-        self._attempt("parameters_changed", lambda: self.parameters_changed(old, new))
+    def __change_parameters(self, new: P) -> None:
+        old, self.__parameters_object = self.__parameters_object, new
+        self.__attempt("parameters_changed", lambda: self.parameters_changed(old, new))
 
-    def _send_heartbeat(self) -> None:
-        for worker in self._workers:
+    def __send_heartbeat(self) -> None:
+        for worker in self.__workers:
             if worker.stalled():
                 self.fault("worker_stuck", f"{worker.name} does not come back", part=worker.name)
                 return  # a node whose worker is stuck is stuck; silence is how health notices
-        self._sequence += 1
-        self._heartbeats.publish(
+        self.__sequence += 1
+        self.__heartbeats.publish(
             Heartbeat(
-                stamp=self.get_clock().now().to_msg(), node=self.get_name(), sequence=self._sequence,
-                state="finalized" if self._finalized else self._state_machine.current_state[1],
-                faults=len(self._fault_book.active()), pid=os.getpid(), host=self._host,
+                stamp=self.get_clock().now().to_msg(), node=self.get_name(), sequence=self.__sequence,
+                state="finalized" if self.__finalized else self._state_machine.current_state[1],
+                faults=len(self.__fault_book.active()), pid=os.getpid(), host=self.__host,
             )
         )  # fmt: skip
 
-    def _send_diagnostics(self) -> None:
+    def __send_diagnostics(self) -> None:
         name = self.get_fully_qualified_name()
-        faults = self._fault_book.active()
+        faults = self.__fault_book.active()
         state = self._state_machine.current_state[1]
         level = Level(max((int(fault.severity) for fault in faults), default=0))
         values: dict[str, object] = {"state": state} | {fault.code: fault.text for fault in faults}
-        for worker in self._workers:
+        for worker in self.__workers:
             values[f"{worker.name} jobs"] = worker.jobs
             if isinstance(worker, LatestWorker):
                 values[f"{worker.name} replaced"] = worker.replaced
@@ -425,6 +425,6 @@ class InspectionNode(LifecycleNode, Generic[P]):  # type: ignore[misc]  # rclpy 
             parts += self.diagnose()
         except Exception as error:  # noqa: BLE001 - the node's own description of itself failed: say so
             parts.append(Part("diagnose", Level.ERROR, f"{type(error).__name__}: {error}"))
-        message = DiagnosticArray(status=[to_status(name, part, self._host) for part in parts])
+        message = DiagnosticArray(status=[to_status(name, part, self.__host) for part in parts])
         message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
+        self.__diagnostics.publish(message)

@@ -1,0 +1,1 @@
+"""Who may move the robot, and how fast: one safe velocity out of several wishes. See docs/safety.md."""
