@@ -76,6 +76,16 @@ def test_a_hidden_reference_keeps_its_last_offset_for_a_moment_and_is_then_lost(
     assert state.usable
 
 
+def test_a_reference_that_boils_over_is_out_of_range_and_not_used() -> None:
+    tracker = ReferenceTracker(SETTINGS)
+    for number in range(20):
+        assert tracker.update(frame(with_disc(room(seed=number), 100, 20, 6, 36.0), number)).usable or number < 4
+    state = tracker.update(frame(with_disc(room(seed=21), 100, 20, 6, 55.0), 21))
+    assert state.out_of_range
+    assert not state.usable
+    assert not tracker.update(frame(with_disc(room(seed=22), 100, 20, 6, 36.0), 22)).out_of_range
+
+
 def test_a_step_of_the_camera_is_not_settled_until_it_is_over() -> None:
     tracker = ReferenceTracker(SETTINGS)
     states = []

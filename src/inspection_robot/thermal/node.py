@@ -169,7 +169,10 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         if reference.usable:
             yield Part("reference", Level.OK, "in view", values)
         else:
-            yield Part("reference", Level.WARNING, "lost" if reference.lost else "not found or not settled", values)
+            words = (
+                "out of range" if reference.out_of_range else "lost" if reference.lost else "not found or not settled"
+            )
+            yield Part("reference", Level.WARNING, words, values)
 
     # Frames in.
 

@@ -62,6 +62,7 @@ class ReferenceState:
         drift_c_per_s: Rate of change of the offset [K/s]; NaN until it is known.
         settled: The offset is steady enough to read by.
         lost: There was a reference, and it has been out of view for too long.
+        out_of_range: Something uniform is in its place whose temperature no working camera and reference could give.
     """
 
     disc: Disc | None
@@ -70,11 +71,12 @@ class ReferenceState:
     drift_c_per_s: float
     settled: bool
     lost: bool
+    out_of_range: bool = False
 
     @property
     def usable(self) -> bool:
         """Readings may be corrected by it."""
-        return self.settled and not self.lost and math.isfinite(self.offset_c)
+        return self.settled and not self.lost and not self.out_of_range and math.isfinite(self.offset_c)
 
 
 NO_REFERENCE = ReferenceState(None, math.nan, math.nan, math.nan, False, False)
@@ -179,6 +181,7 @@ class ReferenceTracker:
         self._history: deque[tuple[float, float]] = deque(maxlen=256)
         self._seen_s = -math.inf
         self._searched_s = -math.inf
+        self._out_of_range = False
         self.state = NO_REFERENCE
 
     def update(self, frame: ThermalFrame) -> ReferenceState:
@@ -222,10 +225,8 @@ class ReferenceTracker:
         assert self._place is not None
         place = self._place
         mean, deviation = _inner(celsius, place.x, place.y, 0.6 * place.radius)
-        if not (
-            deviation <= self._settings.uniformity_c
-            and abs(mean - self._settings.celsius) <= self._settings.camera_error_c
-        ):
+        self._out_of_range = False
+        if not deviation <= self._settings.uniformity_c:
             return None
         # What hides the disc hides its edge too: it is no longer warmer than its surroundings on most sides.
         angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
@@ -235,14 +236,15 @@ class ReferenceTracker:
         ring = celsius[ys[inside], xs[inside]]
         if ring.size and float((mean - ring > 0.5 * self._settings.contrast_c).mean()) < 0.5:
             return None
-        return Disc(place.x, place.y, place.radius, mean, deviation)
+        self._out_of_range = abs(mean - self._settings.celsius) > self._settings.camera_error_c
+        return None if self._out_of_range else Disc(place.x, place.y, place.radius, mean, deviation)
 
     def _state(self, now_s: float, disc: Disc | None) -> ReferenceState:
         recent = np.array([(t, offset) for t, offset in self._history if now_s - t <= self.WINDOW_S])
         lost = bool(self._place is not None and now_s - self._seen_s > self.LOST_AFTER_S)
         if len(recent) == 0:
             last = self._history[-1][1] if self._history else math.nan
-            return ReferenceState(disc, last, math.nan, math.nan, False, lost)
+            return ReferenceState(disc, last, math.nan, math.nan, False, lost, self._out_of_range)
         offset, spread = float(np.median(recent[:, 1])), float(recent[:, 1].std())
         drift, settled = math.nan, True
         if len(recent) >= 4 and np.ptp(recent[:, 0]) > 0.3:
@@ -250,4 +252,4 @@ class ReferenceTracker:
             drift = float(times @ (recent[:, 1] - offset) / (times @ times))
             settled = abs(drift) < self.SETTLED_C_PER_S
         uncertainty = math.hypot(self._settings.standard_uncertainty_c, spread)
-        return ReferenceState(disc, offset, uncertainty, drift, settled, lost)
+        return ReferenceState(disc, offset, uncertainty, drift, settled, lost, self._out_of_range)
