@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lxml import etree
 
 from inspection_contract.errors import InputError
 from inspection_contract.resources import share
 from inspection_robot.launcher.launch_file import read
 from inspection_robot.launcher.plan import NodeProcess, PlainProcess, Plan
+from inspection_robot.launcher.up_command import PROFILES
 
 
 def find_share(package: str) -> Path:
@@ -138,12 +138,12 @@ def test_any_text_is_a_plan_or_one_line(tmp_path_factory: pytest.TempPathFactory
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("path", sorted((share() / "launch").glob("*.launch.xml")), ids=lambda path: path.name)
-def test_every_launch_file_of_ours_can_be_read(path: Path) -> None:
-    root = etree.parse(str(path)).getroot()
-    needed = {element.get("name"): "x" for element in root.findall("arg") if element.get("default") is None}
-    if any(
-        element.tag == "include" and "find-pkg-share ros_gz" in (element.get("file") or "") for element in root.iter()
-    ):
-        pytest.skip("includes Gazebo's own launch file")
-    assert read(path, needed, lambda _: share()).processes
+@pytest.mark.parametrize("name", sorted(PROFILES.values()))
+def test_the_launch_file_of_every_profile_can_be_read(name: str) -> None:
+    found = read(share() / "launch" / name, {"namespace": "r"}, lambda _: share())
+    names = [process.full_name for process in found.processes if isinstance(process, NodeProcess)]
+    assert {"/r/health", "/r/bridge", "/r/drive"} <= set(names)
+    for process in found.processes:
+        if isinstance(process, NodeProcess):
+            for file in process.parameters:
+                assert not isinstance(file, Path) or file.is_file(), f"{process.where}: {file} does not exist"

@@ -20,7 +20,7 @@ from inspection_robot.launcher.plan import NodeProcess, Plan
 from inspection_robot.launcher.supervise import Child, Supervisor, show
 
 OWN_PACKAGE = "inspection_robot"
-PROFILES = {"real": "robot.launch.xml", "sim": "sim.launch.xml"}
+PROFILES = {"real": "robot.launch.xml", "sim": "simulated_robot.launch.xml"}
 KEPT_LOGS = 10
 # Fast DDS 2 (Jazzy) reads the first, Fast DDS 3 the second.
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
