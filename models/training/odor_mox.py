@@ -97,7 +97,7 @@ def main() -> None:
     for name in scores[0]:
         figures[name] = round(float(np.mean([score[name] for score in scores])), 4)
     names = exposure_feature_names(CHANNELS)
-    blank = Calibration(f"MOX {SIMULATOR_SERIAL}", names, (), (), (), 0.0, 0.0, float("nan"))
+    blank = Calibration(f"MOX {SIMULATOR_SERIAL}", names, (), (), (), float("nan"), 0.0, float("nan"))
     shots = dock_sniffs(unit_of(SIMULATOR_SERIAL), DOCK_SNIFFS, generator)
     model, calibration, _ = recalibrate(reference, shots, None, FAMILIES, blank)
     (arguments.output / "odor_mox.onnx").write_bytes(to_onnx(model, calibration))

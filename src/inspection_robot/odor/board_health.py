@@ -68,7 +68,7 @@ def begin(board: str, channels: Sequence[str], units: Sequence[str], values: Flo
     """State after the first reading of a board."""
     return HealthState(
         board, tuple(channels), tuple(units), time_s, time_s, values.copy(), np.full(len(values), time_s),
-        np.full(len(values), np.inf),
+        np.zeros(len(values)),
     )  # fmt: skip
 
 
@@ -117,8 +117,7 @@ def update(
     unchanged = np.where(values == state.values, state.unchanged_since_s, time_s)
     change = np.log(np.maximum(values, 1e-3) / np.maximum(state.values, 1e-3)) / elapsed
     gain = 1.0 - np.exp(-elapsed / chosen.rate_s)
-    before = np.where(np.isfinite(state.rate), state.rate, change)
-    rate = before + gain * (change - before)
+    rate = state.rate + gain * (change - state.rate)
     age = time_s - state.since_s
     calm = bool((np.abs(rate) < chosen.warm_up_rate).all()) or age >= chosen.longest_warm_up_s
     warm = state.warm or (age >= chosen.warm_up_s and calm and not warming_up)

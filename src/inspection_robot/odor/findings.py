@@ -19,6 +19,7 @@ KINDS = {
     Verdict.SUBSTANCE: "odor.substance",
 }
 RULE = "odor.carried_goods"
+PAUSE_S = 30.0  # longest pause between whiffs of one episode [s]
 
 
 class Severity(IntEnum):
@@ -95,9 +96,12 @@ def make_finding(judgement: Judgement, intensity: float, unrecognised_confidence
 
 @dataclass(frozen=True)
 class Episode:
-    """One exposure as far as it was told: since when [s], and the best verdict and name told so far."""
+    """What was told of one smell: when it was there last [s], and the best verdict and name told so far.
 
-    onset_s: float
+    A plume comes in whiffs: exposures with short pauses between them are one episode.
+    """
+
+    last_s: float
     told: Verdict = Verdict.NOTHING
     name: str = ""
 
@@ -110,7 +114,15 @@ class Episode:
 
     def after(self, judgement: Judgement) -> Episode:
         """The episode once the judgement has been told."""
-        return Episode(self.onset_s, judgement.verdict, judgement.substance or judgement.family)
+        return Episode(self.last_s, judgement.verdict, judgement.substance or judgement.family)
+
+    def goes_on(self, time_s: float) -> bool:
+        """Whether a smell at this time [s] still belongs to it."""
+        return 0.0 <= time_s - self.last_s <= PAUSE_S
+
+    def at(self, time_s: float) -> Episode:
+        """The episode with the smell there at this time [s]."""
+        return Episode(time_s, self.told, self.name)
 
 
 def onset_confidence(intensity: float) -> float:

@@ -6,7 +6,7 @@ import math
 import threading
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from inspection_robot.odor.calibration_store import CalibrationStore, load_refer
 from inspection_robot.odor.dock import DockAccess, Outcome, run_schedule
 from inspection_robot.odor.drivers import PROTOCOLS, BoardReading
 from inspection_robot.odor.features import exposure_feature_names
-from inspection_robot.odor.findings import Episode, Finding, load_rules, make_finding, onset_confidence
+from inspection_robot.odor.findings import RULE, Episode, Finding, load_rules, make_finding, onset_confidence
 from inspection_robot.odor.judgement import Gate, Judgement, Verdict, check_gate, judge
 from inspection_robot.odor.onnx_model import Calibration, OnnxRecogniser
 from inspection_robot.odor.recognition import Recognition, Sniffs
@@ -173,15 +173,15 @@ class OdorNode(InspectionNode[OdorParameters]):
             self._search.observe(
                 time_s, nose, update.output.response, update.exposure is not None, self._period_s, self._wind()
             )
-        exposure = update.exposure
+        exposure, episode = update.exposure, self._episode
         if exposure is None:
-            if self._episode is not None:
+            if update.output.ended:
+                self._classifications.publish(self._classification(header, NOWHERE, None, 0.0))
+            if episode is not None and not episode.goes_on(time_s):
                 self._episode = None
                 self._search.reset()
-                self._classifications.publish(self._classification(header, NOWHERE, None, 0.0))
             return
-        if self._episode is None:
-            self._episode = Episode(exposure.onset_s)
+        self._episode = episode.at(time_s) if episode is not None else Episode(time_s)
         judgement, recognition = self._judge(exposure)
         self._classifications.publish(self._classification(header, judgement, recognition, exposure.intensity))
         self._publish_search(header)
@@ -194,12 +194,11 @@ class OdorNode(InspectionNode[OdorParameters]):
         if self._recogniser is None:
             self._recogniser = self._calibrations.recogniser(slot.track.board)
         calibration = self._recogniser.calibration
+        if self.parameters.factory_calibrated and math.isnan(calibration.calibrated_at_s):
+            calibration = replace(calibration, calibrated_at_s=self._started_s)
         names = exposure_feature_names(slot.track.channels)
-        now_s, limit_s = time_s, self.parameters.calibration_max_age_h * 3600.0
-        if self.parameters.factory_calibrated and calibration.calibrated_at_s == 0.0:
-            # The shipped file carries time zero; a simulated board comes calibrated when the node starts.
-            now_s = max(time_s - self._started_s, 0.0)
-        self._gate = check_gate(calibration, slot.track.board, names, now_s, limit_s)
+        limit_s = self.parameters.calibration_max_age_h * 3600.0
+        self._gate = check_gate(calibration, slot.track.board, names, time_s, limit_s)
 
     def _judge(self, exposure: Exposure) -> tuple[Judgement, Recognition | None]:
         """What may be said now: for the first samples of an exposure only that something is there."""
@@ -279,7 +278,7 @@ class OdorNode(InspectionNode[OdorParameters]):
         message = Detection(
             header=header, uuid=UUID(uuid=np.frombuffer(uuid.uuid4().bytes, np.uint8)), kind=finding.kind,
             severity=int(finding.severity), confidence=finding.confidence, value=finding.intensity, unit="1",
-            standard_uncertainty=1.0, subject=subject, rule_id="odor.carried_goods", rule_version=self._rules.version,
+            standard_uncertainty=1.0, subject=subject, rule_id=RULE, rule_version=self._rules.version,
             attributes=[KeyValue(key=key, value=value) for key, value in attributes.items()],
         )  # fmt: skip
         estimate = self._search.estimate()
@@ -315,7 +314,7 @@ class OdorNode(InspectionNode[OdorParameters]):
         names = tuple(goal.request.references) or references.names
         plan = recalibration.schedule(names, goal.request.sniffs or 5, references.flush_s, references.expose_s)
         access = DockAccess(
-            present=lambda name: self._presented.publish(String(data=name)),
+            present=self._present,
             wait=partial(self._wait, goal),
             ready=lambda: slot.status is BoardStatus.OK,
             features=partial(self._describe_now, slot),
@@ -336,10 +335,17 @@ class OdorNode(InspectionNode[OdorParameters]):
             goal.abort()
         return result
 
+    def _present(self, name: str) -> None:
+        self._presented_s = self._now_s()
+        self._presented.publish(String(data=name))
+
     def _describe_now(self, slot: BoardSlot) -> Floats | None:
+        """Features of what the board feels, if that began after the reference was presented."""
         with self._lock:
             exposure = slot.track.exposure()
-        return describe(exposure, self._period_s) if exposure is not None and exposure.describable else None
+        if exposure is None or exposure.onset_s < self._presented_s or not exposure.describable:
+            return None
+        return describe(exposure, self._period_s)
 
     def _wait(self, goal: Any, seconds: float) -> bool:
         """Wait on the node's clock; False when the goal is to end."""

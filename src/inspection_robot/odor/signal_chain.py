@@ -28,7 +28,8 @@ class ChainSettings:
     noise_floor: float = 0.002  # least standard deviation taken for a channel [1]
     slack_sigma: float = 1.5  # change that the cumulative sum forgives at every sample [1]
     onset_sigma: float = 14.0  # cumulative sum that is an onset [1]
-    offset_sigma: float = 6.0  # an exposure ends when every channel is back within this of the baseline … [1]
+    offset_sigma: float = 6.0  # an exposure ends when every channel is back within this of the baseline [1] …
+    fallen: float = 0.85  # … or the response has fallen to this part of its peak, and falls [1] …
     offset_s: float = 5.0  # … for this long [s]
     longest_s: float = 600.0  # then the smell is taken for the new background [s]
     humidity_reference: float = 0.45  # relative humidity that signals are referred to [1]
@@ -48,6 +49,8 @@ class ChainState:
     time_s: float
     onset_s: float | None = None
     quiet_since_s: float | None = None
+    peak: float = 0.0  # largest norm of the response in this exposure
+    last_norm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -140,19 +143,24 @@ def step(
             time_s=time_s,
         )
         return tracked, ChainOutput(response, intensity, True, False, False, False)
-    quiet = intensity < chosen.offset_sigma
+    # A metal-oxide sensor takes minutes to come back: that the smell has gone is told by its falling, not by the end
+    # of the fall. What is left becomes the baseline, which then follows the sensor down.
+    norm = float(np.linalg.norm(response))
+    peak = max(state.peak, norm)
+    gone = norm < chosen.fallen * peak and norm <= state.last_norm + float(np.linalg.norm(sigma))
+    quiet = intensity < chosen.offset_sigma or gone
     quiet_since = (state.quiet_since_s if state.quiet_since_s is not None else time_s) if quiet else None
     over = quiet_since is not None and time_s - quiet_since >= chosen.offset_s
-    too_long = time_s - state.onset_s >= chosen.longest_s
-    if over or too_long:
+    if over or time_s - state.onset_s >= chosen.longest_s:
         zeros = np.zeros(len(signal))
-        baseline = signal.copy() if too_long else state.baseline
         ended = replace(
-            state, baseline=baseline, rise=zeros, fall=zeros, previous=signal, time_s=time_s, onset_s=None,
-            quiet_since_s=None,
+            state, baseline=signal.copy(), rise=zeros, fall=zeros, previous=signal, time_s=time_s, onset_s=None,
+            quiet_since_s=None, peak=0.0, last_norm=0.0,
         )  # fmt: skip
         return ended, ChainOutput(response, intensity, True, False, False, True)
-    here = replace(state, previous=signal, time_s=time_s, quiet_since_s=quiet_since)
+    here = replace(
+        state, previous=signal, time_s=time_s, quiet_since_s=quiet_since, peak=peak, last_norm=norm
+    )  # fmt: skip
     return here, ChainOutput(response, intensity, True, True, False, False)
 
 
