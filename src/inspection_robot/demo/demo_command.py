@@ -74,8 +74,7 @@ def _play(show: Show, folder: Path, arguments: argparse.Namespace) -> dict[str, 
         _say(f"{show.title}; logs in {folder / 'log'}")
         stack.start_center()
         _say(f"center is up: {stack.center['console_url']} signs in once")
-        for name, command in show.extra_processes():
-            stack.start(name, command)
+        show.before_robot(stack)
         stack.start_robot()
         start_s = time.monotonic() - started
         _say(f"robot is up: all nodes active, {start_s:.1f} s after the start")

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from inspection_contract.errors import InputError
 from inspection_contract.resources import share
 from inspection_robot.demo.findings import StoredFinding, people_screened
-from inspection_robot.demo.stack import RobotStart, Stack
+from inspection_robot.demo.stack import ROBOT_NAME, RobotStart, Stack
 from inspection_robot.thermal.sources.recording import open_recording
 
 _SETTLE_S = 6.0
 _LEPTON_HZ = 9.0
+_SIMULATOR_TIMEOUT_S = 60.0
 
 
 class Show(Protocol):
@@ -29,8 +30,8 @@ class Show(Protocol):
     def robot(self) -> RobotStart:
         """How the robot is started."""
 
-    def extra_processes(self) -> Sequence[tuple[str, list[str]]]:
-        """Processes beside center and robot: name and command."""
+    def before_robot(self, stack: Stack, /) -> None:
+        """Start what the robot needs around it."""
 
     def ended(self, stack: Stack, /) -> bool:
         """Whether nothing more will come."""
@@ -66,9 +67,8 @@ class RecordingShow:
         """Thermal, bridge and health."""
         return RobotStart.thermal_only(source="recording", recording=str(self._path))
 
-    def extra_processes(self) -> Sequence[tuple[str, list[str]]]:
-        """None: the thermal node plays the recording itself."""
-        return ()
+    def before_robot(self, _stack: Stack, /) -> None:
+        """Nothing: the thermal node plays the recording itself."""
 
     def ended(self, _stack: Stack, /) -> bool:
         """Only time tells."""
@@ -103,18 +103,26 @@ class ScenarioShow:
     def robot(self) -> RobotStart:
         """Every node, on the simulator's clock and ports."""
         ports = self._folder / "ports"
-        arguments = {
-            "use_sim_time": "true",
-            "radiation_port": str(ports / "radiation"),
-            "odor_port": str(ports / "odor"),
-        }
-        return RobotStart("robot.launch.xml", arguments)
+        return RobotStart(
+            "robot.launch.xml",
+            {"use_sim_time": "true"},
+            {
+                "radiation": {"port": str(ports / "radiation")},
+                "odor": {"port": str(ports / "odor"), "factory_calibrated": True},
+            },
+        )
 
-    def extra_processes(self) -> Sequence[tuple[str, list[str]]]:
-        """The simulator."""
+    def before_robot(self, stack: Stack, /) -> None:
+        """Start the simulator: the robot needs its clock and its ports.
+
+        Raises:
+            ProcessError: it did not become ready.
+        """
         command = [sys.executable, "-m", "inspection_sim.ros.simulator", "--scenario", self._name]
-        limit = ["--duration", str(self._limit_s)] if self._limit_s else []
-        return [("simulator", [*command, "--output", str(self._folder), *limit])]
+        command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME]
+        command += ["--duration", str(self._limit_s)] if self._limit_s else []
+        simulator = stack.start("simulator", command)
+        simulator.wait_until(lambda: "ready {" in simulator.log.read_text(encoding="utf-8"), _SIMULATOR_TIMEOUT_S)
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""
