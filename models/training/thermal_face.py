@@ -22,14 +22,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from thermal_face_scenes import FaceLabel, SceneRenderer
+from thermal_face_sensor import sensor
 from torch import nn
-
-from thermal_face_scenes import FaceLabel, SceneRenderer, sensor
 
 STRIDE = 4
 CHANNELS = 16
-"""0 centre · 1, 2 offset of the box's centre [cells] · 3, 4 log of width, height [cells] · 5–10 right and left inner canthus
-and mouth relative to the cell [box sizes] · 11, 12 cosine, sine of roll · 13 frontal · 14 glasses · 15 covered."""
+"""0 centre · 1, 2 offset of the box's centre [cells] · 3, 4 log of width, height [cells] · 5–10 right and left inner
+canthus and mouth relative to the cell [box sizes] · 11, 12 cosine, sine of roll · 13 frontal · 14 glasses · 15 covered."""
 
 LABEL_FIELDS = 4 + 6 + 1 + 3
 
@@ -40,13 +40,15 @@ class Separable(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False), nn.BatchNorm2d(inputs), nn.ReLU(inplace=True),
+            nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False), nn.BatchNorm2d(inputs),
+            nn.ReLU(inplace=True),
             nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs),
         )  # fmt: skip
         self.residual = stride == 1 and inputs == outputs
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply both convolutions."""
         y = self.body(x)
         return self.activation(x + y if self.residual else y)
 
@@ -74,6 +76,7 @@ class FaceNetwork(nn.Module):
             self.head[1].bias[0] = -4.0  # faces are rare
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps of logits and geometry."""
         up = lambda t: nn.functional.interpolate(t, scale_factor=2.0, mode="nearest")  # noqa: E731
         s4 = self.stage4(self.stem(x * 2.0 - 1.0))
         s8 = self.stage8(s4)
@@ -93,6 +96,7 @@ class ExportedNetwork(nn.Module):
         self.network = network
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """Maps of probabilities and geometry."""
         y = self.network(picture)
         centre = torch.sigmoid(y[:, :1])
         peak = torch.nn.functional.max_pool2d(centre, 3, 1, 1)
@@ -208,7 +212,7 @@ def loss(output: torch.Tensor, maps: torch.Tensor, weight: torch.Tensor) -> torc
     return (hit + miss) / faces + (geometry * scale).sum() * 0.5 + (attributes * weight[:, None]).sum() / total * 0.3
 
 
-def batches(pictures: np.ndarray, labels: list[np.ndarray], size: int, seed: int):  # noqa: ANN201
+def batches(pictures: np.ndarray, labels: list[np.ndarray], size: int, seed: int):
     """Endless augmented batches."""
     random = np.random.default_rng(seed)
     height, width = (math.ceil(side / 32) * 32 for side in pictures.shape[1:])
@@ -256,8 +260,9 @@ def train(
         running = 0.98 * running + 0.02 * value.item() if step else value.item()
         step += 1
         if step % 100 == 0:
+            pace_ms = (time.monotonic() - start) / step * 1e3
             print(
-                f"{done:6.1%}  step {step}  loss {running:.3f}  {(time.monotonic() - start) / step * 1e3:.0f} ms a step",
+                f"{done:6.1%}  step {step}  loss {running:.3f}  {pace_ms:.0f} ms a step",
                 flush=True,
             )
     return average.module.eval()

@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from thermal_face_heads import Head, HeadRenderer
 
 Picture = NDArray[np.float32]
-
-# Semi-axes of a head relative to half its height: width, height, depth (ISO/TR 7250-2, means of adults).
-HEAD_AXES = np.array([0.70, 1.0, 0.84])
 
 
 @dataclass(frozen=True)
@@ -51,26 +49,22 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class _Head:
-    """A rendered head before it is put on a body: temperature, coverage, and where its parts are [px of the patch]."""
+class _Figure:
+    """A person on a canvas of its own, upright.
+
+    Attributes:
+        celsius: Temperatures [°C].
+        coverage: 1 where the person is.
+        head: The head.
+        anchor: Middle of the head on the canvas, x and y [px].
+        patch: Left upper corner of the head's patch on the canvas, x and y [px].
+    """
 
     celsius: Picture
     coverage: Picture
-    face_box: tuple[float, float, float, float]
-    points: NDArray[np.float64]
-    visible: bool
-
-
-def _smooth(edge: float, width: float, value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Soft step: 0 below ``edge``, 1 above, over ``width``."""
-    return 1.0 / (1.0 + np.exp(-np.clip((value - edge) / width, -30, 30)))
-
-
-def _spot(
-    u: NDArray[np.float64], v: NDArray[np.float64], at: tuple[float, float], size: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Gaussian spot on the face's surface coordinates."""
-    return np.exp(-(((u - at[0]) / size[0]) ** 2 + ((v - at[1]) / size[1]) ** 2))
+    head: Head
+    anchor: NDArray[np.float64]
+    patch: NDArray[np.float64]
 
 
 class SceneRenderer:
@@ -78,6 +72,7 @@ class SceneRenderer:
 
     def __init__(self, seed: int, width: int = 160, height: int = 120) -> None:
         self._random = np.random.default_rng(seed)
+        self._heads = HeadRenderer(self._random)
         self._width, self._height = width, height
 
     def render(self) -> Scene:
@@ -117,7 +112,8 @@ class SceneRenderer:
         centre = (float(random.uniform(0, width)), float(random.uniform(0, height)))
         warmth = {
             "panel": random.normal(0, 1.5), "window": random.uniform(-8, 4), "tube": random.exponential(5),
-            "screen": random.uniform(1, 10), "cup": random.exponential(8), "stripes": random.exponential(4), "speck": random.exponential(4), "hand": random.uniform(3, 14),
+            "screen": random.uniform(1, 10), "cup": random.exponential(8), "stripes": random.exponential(4),
+            "speck": random.exponential(4), "hand": random.uniform(3, 14),
         }[kind]  # fmt: skip
         temperature = float(ambient + warmth)
         if kind in ("panel", "window", "screen"):
@@ -198,13 +194,12 @@ class SceneRenderer:
     def _add_person(self, scene: Scene, face_height: float, ambient: float) -> None:
         random = self._random
         head_pixels = 72 if face_height > 22 else 36
-        canvas = self._person(head_pixels, ambient, far=face_height < 26)
-        celsius, coverage, head, facts = canvas
+        figure = self._person(head_pixels, ambient, far=face_height < 26)
+        celsius, coverage, anchor = figure.celsius, figure.coverage, figure.anchor
         # The face is about 0.8 of the head's height.
         scale = face_height / (0.8 * head_pixels)
         roll = float(np.clip(random.normal(0, math.radians(10)), -0.6, 0.6))
         height, width = scene.celsius.shape
-        anchor = np.array([facts["head_x"], facts["head_y"]])
         target = np.array([random.uniform(0.04, 0.96) * width, random.uniform(0.06, 0.85) * height])
         if random.random() < 0.06:  # only the body is in the picture
             target[1] = -0.6 * face_height
@@ -222,20 +217,18 @@ class SceneRenderer:
         )
         scene.faces = [face for face in scene.faces if not self._hidden(face, warped_coverage)]
         scene.celsius = scene.celsius * (1 - warped_coverage) + warped * warped_coverage
-        if head.visible:
-            self._label(scene, head, facts, matrix, roll)
+        if figure.head.visible:
+            self._label(scene, figure, matrix, roll)
 
     def _hidden(self, face: FaceLabel, cover: Picture) -> bool:
-        x, y, w, h = (int(round(value)) for value in face.box)
+        x, y, w, h = (round(value) for value in face.box)
         part = cover[max(y, 0) : y + max(h, 1), max(x, 0) : x + max(w, 1)]
         return part.size == 0 or float(part.mean()) > 0.55
 
-    def _label(
-        self, scene: Scene, head: _Head, facts: dict[str, float], matrix: NDArray[np.float64], roll: float
-    ) -> None:
+    def _label(self, scene: Scene, figure: _Figure, matrix: NDArray[np.float64], roll: float) -> None:
+        head, offset = figure.head, figure.patch
         height, width = scene.celsius.shape
         left, upper, box_width, box_height = head.face_box
-        offset = np.array([facts["patch_x"], facts["patch_y"]])
         corners = (
             np.array(
                 [
@@ -263,13 +256,13 @@ class SceneRenderer:
                 box=(low[0], low[1], high[0] - low[0], high[1] - low[1]),
                 points=points,
                 roll=roll,
-                frontal=bool(facts["frontal"]),
-                glasses=bool(facts["glasses"]),
-                covered=bool(facts["covered"]),
-            )  # fmt: skip
+                frontal=head.frontal,
+                glasses=head.glasses,
+                covered=head.covered,
+            )
         )
 
-    def _person(self, head_pixels: int, ambient: float, far: bool) -> tuple[Picture, Picture, _Head, dict[str, float]]:
+    def _person(self, head_pixels: int, ambient: float, far: bool) -> _Figure:
         """Head on neck, shoulders and clothes, upright, on a canvas of its own."""
         random = self._random
         unit = head_pixels / 2.0
@@ -281,7 +274,7 @@ class SceneRenderer:
         skin = max(random.uniform(31.0, 36.5), ambient + 2.0)
         cloth = ambient + (skin - ambient) * random.uniform(0.1, 0.75)
         self._body(celsius, coverage, (head_x, head_y), unit, float(skin), float(cloth))
-        head, facts = self._head(head_pixels, float(skin), ambient)
+        head = self._heads.render(head_pixels, float(skin), ambient)
         size = head.celsius.shape[0]
         left, upper = int(head_x - size / 2), int(head_y - size / 2)
         region = (slice(max(upper, 0), upper + size), slice(left, left + size))
@@ -289,8 +282,7 @@ class SceneRenderer:
         alpha = head.coverage[part]
         celsius[region] = celsius[region] * (1 - alpha) + head.celsius[part] * alpha
         coverage[region] = np.maximum(coverage[region], alpha)
-        facts.update(head_x=head_x, head_y=head_y, patch_x=float(left), patch_y=float(upper))
-        return celsius, coverage, head, facts
+        return _Figure(celsius, coverage, head, np.array([head_x, head_y]), np.array([left, upper], float))
 
     def _body(
         self, celsius: Picture, coverage: Picture, head: tuple[float, float], unit: float, skin: float, cloth: float
@@ -310,8 +302,9 @@ class SceneRenderer:
         top = y + random.uniform(1.15, 1.5) * unit
         hips = top + 4.6 * unit
         torso = np.array([
-            [x - 0.5 * unit, top], [x + 0.5 * unit, top], [x + 0.85 * shoulder, top + 0.35 * unit], [x + shoulder, top + 0.9 * unit],
-            [x + 0.9 * shoulder, hips], [x - 0.9 * shoulder, hips], [x - shoulder, top + 0.9 * unit], [x - 0.85 * shoulder, top + 0.35 * unit],
+            [x - 0.5 * unit, top], [x + 0.5 * unit, top], [x + 0.85 * shoulder, top + 0.35 * unit],
+            [x + shoulder, top + 0.9 * unit], [x + 0.9 * shoulder, hips], [x - 0.9 * shoulder, hips],
+            [x - shoulder, top + 0.9 * unit], [x - 0.85 * shoulder, top + 0.35 * unit],
         ])  # fmt: skip
         legs = np.array(
             [
@@ -367,151 +360,6 @@ class SceneRenderer:
                 cv2.ellipse(celsius, (centre, size, float(random.uniform(0, 180))), value, -1)
         celsius[coverage == 0] = cloth
 
-    def _head(self, pixels: int, skin: float, ambient: float) -> tuple[_Head, dict[str, float]]:
-        """Ray-trace an ellipsoid head (orthographic) with a temperature texture; the patch is 1.5 heads wide."""
-        random = self._random
-        away = random.random()
-        if away < 0.5:
-            yaw = float(random.normal(0, 18))
-        elif away < 0.76:
-            yaw = float(random.uniform(-95, 95))
-        else:  # the back of a head: warm, round, and no face
-            yaw = float(random.uniform(115, 245))
-        pitch = float(np.clip(random.normal(0, 13), -40, 40))
-        rotation = _rotation(math.radians(yaw), math.radians(pitch))
-        axes = HEAD_AXES * np.array([random.uniform(0.9, 1.1), 1.0, random.uniform(0.9, 1.1)])
-        size = int(pixels * 1.5)
-        grid = (np.arange(size) + 0.5 - size / 2) / (pixels / 2)
-        x, y = np.meshgrid(grid, -grid)
-        origin = np.stack([x, y, np.zeros_like(x)], -1) @ rotation
-        ray = np.array([0, 0, 1.0]) @ rotation
-        a = ((ray / axes) ** 2).sum()
-        b = (origin * ray / axes**2).sum(-1)
-        c = ((origin / axes) ** 2).sum(-1) - 1.0
-        discriminant = b * b - a * c
-        hit = discriminant > 0
-        depth = (-b + np.sqrt(np.maximum(discriminant, 0))) / a
-        surface = (origin + depth[..., None] * ray) / axes
-        # The jaw is narrower than the temples.
-        jaw = 1.0 - 0.28 * _smooth(0.25, 0.15, -surface[..., 1])
-        hit &= (np.abs(x - (rotation @ np.array([0, 0, 0.0]))[0]) < 1.2 * jaw * axes[0] + 0.5 * (1 - jaw)) | (
-            surface[..., 1] > -0.2
-        )
-        u = np.degrees(np.arctan2(surface[..., 0], surface[..., 2]))
-        v = np.degrees(np.arcsin(np.clip(surface[..., 1], -1, 1)))
-        facts = {"frontal": float(abs(yaw) < 35 and abs(pitch) < 25), "glasses": 0.0, "covered": 0.0}
-        celsius = self._texture(u, v, surface, skin, ambient, facts)
-        # Grazing angles emit less (Lambert's law breaks down beyond 60°).
-        grazing = np.clip(1 - np.sqrt(np.maximum(discriminant, 0)) * 1.4, 0, 1)
-        celsius -= grazing * (skin - ambient) * random.uniform(0.0, 0.18)
-        coverage = cv2.GaussianBlur(hit.astype(np.float32), (0, 0), 0.8)
-        points3 = np.array([_on_head(-11, 12, axes), _on_head(11, 12, axes), _on_head(0, -34, axes)])
-        points = (points3 @ rotation.T)[:, :2] * [1, -1] * (pixels / 2) + size / 2
-        face_box, visible = _face_extent(rotation, axes, pixels, size)
-        return _Head(
-            celsius.astype(np.float32), coverage, face_box, points, visible and abs((yaw + 180) % 360 - 180) < 95
-        ), facts
-
-    def _texture(
-        self,
-        u: NDArray[np.float64],
-        v: NDArray[np.float64],
-        surface: NDArray[np.float64],
-        skin: float,
-        ambient: float,
-        facts: dict[str, float],
-    ) -> NDArray[np.float64]:
-        random = self._random
-        contrast = float(np.clip((skin - ambient) / 12, 0.25, 1.6) * random.uniform(0.7, 1.7))
-        t = np.full(u.shape, skin)
-        t += contrast * random.uniform(0.0, 0.8) * _spot(u, v, (0, 38), (45, 22))
-        for side in (-1, 1):
-            t += contrast * random.uniform(0.5, 1.6) * _spot(u, v, (side * 11, 12), (7, 7))
-            t += contrast * random.uniform(0.0, 0.8) * _spot(u, v, (side * 21, 11), (12, 7))
-            t -= contrast * random.uniform(0.0, 0.6) * _spot(u, v, (side * 21, 11), (6, 4))
-            t -= contrast * random.uniform(0.0, 1.2) * _spot(u, v, (side * 22, 23), (13, 4))
-            t -= contrast * random.uniform(0.2, 1.8) * _spot(u, v, (side * 33, -12), (17, 16))
-            t += contrast * random.uniform(-0.5, 1.0) * _spot(u, v, (side * 82, 0), (9, 16))
-        t -= contrast * random.uniform(0.2, 4.5) * _spot(u, v, (0, -8), (10, 12))
-        mouth = random.uniform(-0.8, 1.4)
-        t += contrast * mouth * _spot(u, v, (0, -34), (15, 5 if random.random() < 0.8 else 10))
-        t += cv2.resize(random.normal(0, 0.25, (8, 8)), (u.shape[1], u.shape[0]), interpolation=cv2.INTER_CUBIC)
-        self._beard(t, u, v, skin, ambient)
-        self._hair(t, u, v, surface, skin, ambient)
-        if random.random() < 0.25:
-            facts["glasses"] = 1.0
-            self._glasses(t, u, v, skin, ambient)
-        if random.random() < 0.2:
-            facts["covered"] = 1.0
-            mask = _smooth(random.uniform(-2, 4), 2, -v) * _smooth(-62, 5, -np.abs(u))
-            fabric = ambient + (skin - ambient) * random.uniform(0.3, 0.95)
-            t += mask * (fabric - t + random.normal(0, 0.5) * _spot(u, v, (0, -20), (20, 12)))
-        if random.random() < 0.12:
-            hat = _smooth(random.uniform(28, 48), 3, v + 0.0 * u)
-            t += hat * (ambient + (skin - ambient) * random.uniform(0.0, 0.6) - t)
-        return t
-
-    def _beard(
-        self, t: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64], skin: float, ambient: float
-    ) -> None:
-        random = self._random
-        if random.random() < 0.18:
-            beard = _smooth(24, 4, -v) * _smooth(-75, 8, -np.abs(u)) * (1 - 0.8 * _spot(u, v, (0, -34), (14, 6)))
-            t -= beard * (skin - ambient) * random.uniform(0.1, 0.5)
-
-    def _hair(
-        self,
-        t: NDArray[np.float64],
-        u: NDArray[np.float64],
-        v: NDArray[np.float64],
-        surface: NDArray[np.float64],
-        skin: float,
-        ambient: float,
-    ) -> None:
-        random = self._random
-        kind = random.choice(["bald", "short", "medium", "long"], p=[0.12, 0.4, 0.25, 0.23])
-        line = {
-            "bald": 95.0,
-            "short": random.uniform(45, 62),
-            "medium": random.uniform(38, 55),
-            "long": random.uniform(35, 55),
-        }[kind]
-        sides = {"bald": 150.0, "short": 95.0, "medium": 80.0, "long": 66.0}[kind]
-        bottom = {"bald": 0.0, "short": -5.0, "medium": -25.0, "long": -89.0}[kind]
-        ragged = cv2.resize(
-            random.normal(0, random.uniform(2, 6), (6, 24)), (u.shape[1], u.shape[0]), interpolation=cv2.INTER_CUBIC
-        )
-        hair = np.maximum(
-            _smooth(line, 3, v + ragged),
-            _smooth(sides, 4, np.abs(u) + ragged) * _smooth(bottom, 4, v),
-        )
-        cool = {"bald": random.uniform(0.0, 0.2), "short": random.uniform(0.05, 0.6)}.get(
-            kind, random.uniform(0.15, 0.75)
-        )
-        if kind in ("medium", "long") and random.random() < 0.4:  # strands over the forehead
-            fringe = _smooth(random.uniform(22, 40), 3, v + 3 * ragged) * _smooth(-60, 8, -np.abs(u))
-            hair = np.maximum(hair, fringe * random.uniform(0.3, 1.0))
-        strands = 1 + 0.25 * cv2.resize(
-            random.normal(0, 1, (12, 24)), (u.shape[1], u.shape[0]), interpolation=cv2.INTER_LINEAR
-        )
-        t -= hair * (skin - ambient) * cool * strands
-        if kind == "bald" and random.random() < 0.5:
-            t -= _smooth(100, 4, np.abs(u)) * (skin - ambient) * 0.1
-        _ = surface
-
-    def _glasses(
-        self, t: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64], skin: float, ambient: float
-    ) -> None:
-        random = self._random
-        lens_width, lens_height = random.uniform(12, 17), random.uniform(8, 14)
-        glass = ambient + (skin - ambient) * random.uniform(0.0, 0.45)
-        for side in (-1, 1):
-            inside = _smooth(-1, 0.1, -((np.abs(u - side * 22) / lens_width) ** 3 + (np.abs(v - 9) / lens_height) ** 3))
-            t += inside * (glass - t)
-        bridge = _smooth(-9, 2, -np.abs(u)) * _smooth(-3, 1, -np.abs(v - 14))
-        temple = _smooth(36, 3, np.abs(u)) * _smooth(-3, 1, -np.abs(v - 13)) * _smooth(-95, 3, -np.abs(u))
-        t += np.maximum(bridge, temple) * 0.7 * (glass - t)
-
     def _turned(self, scene: Scene, turns: int) -> Scene:
         """Turn a scene counter-clockwise by quarter turns, labels included."""
         faces = scene.faces
@@ -520,77 +368,6 @@ class SceneRenderer:
             faces = [_turn_label(face, width) for face in faces]
             height, width = width, height
         return Scene(np.ascontiguousarray(np.rot90(scene.celsius, turns)), faces)
-
-
-def sensor(scene: Picture, random: np.random.Generator) -> Picture:
-    """What a camera makes of a scene: blur, noise, column pattern, drift, and its own grey scale; 0..1, float32."""
-    picture = scene
-    if random.random() < 0.9:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(random.uniform(0.3, 1.3)))
-    if random.random() < 0.08:  # motion
-        length = int(random.integers(3, 6))
-        kernel = np.ones((1, length), np.float32) / length
-        picture = cv2.filter2D(picture, -1, kernel if random.random() < 0.5 else kernel.T)
-    noise = float(np.exp(random.uniform(math.log(0.02), math.log(0.35))))
-    picture = picture + random.normal(0, noise, picture.shape) + random.normal(0, noise * 0.7, (1, picture.shape[1]))
-    if random.random() < 0.3:
-        y, x = np.mgrid[-1 : 1 : picture.shape[0] * 1j, -1 : 1 : picture.shape[1] * 1j]
-        picture = picture - random.uniform(-1.5, 1.5) * (x * x + y * y)
-    picture = _grey_scale(picture.astype(np.float32), random)
-    if random.random() < 0.5:  # 8-bit
-        picture = np.round(picture * 255) / 255
-    if random.random() < 0.25:
-        quality = int(random.integers(35, 95))
-        done, data = cv2.imencode(".jpg", np.uint8(np.clip(picture, 0, 1) * 255), [cv2.IMWRITE_JPEG_QUALITY, quality])
-        assert done
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
-    return picture.astype(np.float32)
-
-
-def _grey_scale(picture: Picture, random: np.random.Generator) -> Picture:
-    low, high = np.percentile(picture, [random.uniform(0, 2), 100 - abs(random.normal(0, 0.7))])
-    low -= random.uniform(0, 0.15) * (high - low)
-    high += random.uniform(0, 0.35) * (high - low)
-    grey = np.clip((picture - low) / max(high - low, 1e-3), 0, 1)
-    if random.random() < 0.25:  # plateau equalisation, as Leptons do by default
-        order = np.argsort(np.argsort(grey, axis=None)).reshape(grey.shape) / grey.size
-        grey = grey + random.uniform(0.2, 0.9) * (order - grey)
-    grey = grey ** math.exp(random.normal(0, 0.25))
-    if random.random() < 0.12:
-        grey = 1 - grey
-    return grey.astype(np.float32)
-
-
-def _rotation(yaw: float, pitch: float) -> NDArray[np.float64]:
-    """Head to camera: yaw about the vertical, then pitch about the camera's horizontal."""
-    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
-    turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    nod = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    return np.asarray(nod @ turn)
-
-
-def _on_head(u: float, v: float, axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Point of the head's surface at azimuth ``u`` and elevation ``v`` [deg]."""
-    azimuth, elevation = math.radians(u), math.radians(v)
-    return axes * np.array(
-        [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)]
-    )
-
-
-def _face_extent(
-    rotation: NDArray[np.float64], axes: NDArray[np.float64], pixels: int, size: int
-) -> tuple[tuple[float, float, float, float], bool]:
-    """Extent of the visible facial surface (forehead to chin, temple to temple) in the patch."""
-    u, v = np.meshgrid(np.radians(np.linspace(-75, 75, 21)), np.radians(np.linspace(-78, 46, 21)))
-    surface = np.stack([np.sin(u) * np.cos(v), np.sin(v), np.cos(u) * np.cos(v)], -1) * axes
-    seen = surface @ rotation.T
-    normal = (surface / axes**2) @ rotation.T
-    front = normal[..., 2] > 0.02 * np.linalg.norm(normal, axis=-1)
-    if front.mean() < 0.2:
-        return (0.0, 0.0, 1.0, 1.0), False
-    points = seen[front][:, :2] * [1, -1] * (pixels / 2) + size / 2
-    low, high = points.min(0), points.max(0)
-    return (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])), True
 
 
 def _turn_label(face: FaceLabel, width: int) -> FaceLabel:
