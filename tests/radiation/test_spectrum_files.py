@@ -28,17 +28,17 @@ def spectrum(channels: int = 256, seed: int = 1) -> Spectrum:
     return Spectrum(counts, (2.0, 9.4, 0.008), 30.0, 30.5, "RadiaCode-101", "RC-101-000001", "2026-01-01T10:00:00")
 
 
-RADIACODE = """<?xml version="1.0"?><ResultDataFile><FormatVersion>120920</FormatVersion><ResultDataList><ResultData><DeviceConfigReference>
-<Name>RadiaCode-102</Name></DeviceConfigReference><EnergySpectrum><NumberOfChannels>{channels}</NumberOfChannels>
-<EnergyCalibration><PolynomialOrder>{order}</PolynomialOrder><Coefficients><Coefficient>1</Coefficient>
-<Coefficient>{gain}</Coefficient><Coefficient>0</Coefficient></Coefficients></EnergyCalibration>
-<MeasurementTime>{time}</MeasurementTime><Spectrum>{points}</Spectrum></EnergySpectrum></ResultData></ResultDataList>
-</ResultDataFile>"""
+RADIACODE = """<?xml version="1.0"?><ResultDataFile><FormatVersion>120920</FormatVersion><ResultDataList><ResultData>
+<DeviceConfigReference><Name>RadiaCode-102</Name></DeviceConfigReference><EnergySpectrum>
+<NumberOfChannels>{channels}</NumberOfChannels><EnergyCalibration><PolynomialOrder>{order}</PolynomialOrder>
+<Coefficients><Coefficient>1</Coefficient><Coefficient>{gain}</Coefficient><Coefficient>0</Coefficient></Coefficients>
+</EnergyCalibration><MeasurementTime>{time}</MeasurementTime><Spectrum>{points}</Spectrum></EnergySpectrum></ResultData>
+</ResultDataList></ResultDataFile>"""
 
 
 def radiacode(folder: Path, **changes: object) -> Path:
-    values: dict[str, object] = {"channels": 64, "order": 2, "gain": 40.0, "time": 10, "point": "3"} | changes
-    points = f"<DataPoint>{values['point']}</DataPoint>" * 64
+    values: dict[str, object] = {"channels": 256, "order": 2, "gain": 11.0, "time": 10, "point": "3"} | changes
+    points = f"<DataPoint>{values['point']}</DataPoint>\n" * 256
     path = folder / "radiacode.xml"
     path.write_text(RADIACODE.format(points=points, **{k: v for k, v in values.items() if k != "point"}))
     return path
@@ -46,15 +46,15 @@ def radiacode(folder: Path, **changes: object) -> Path:
 
 def test_a_radiacode_file_is_read(tmp_path: Path) -> None:
     read = read_spectrum(radiacode(tmp_path))
-    assert read.counts.tolist() == [3] * 64
-    assert read.coefficients_kev == (1.0, 40.0, 0.0)
+    assert read.counts.tolist() == [3] * 256
+    assert read.coefficients_kev == (1.0, 11.0)
     assert read.instrument == "RadiaCode-102"
 
 
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"channels": 65}, "announces 65 channels and holds 64"),
+        ({"channels": 65}, "announces 65 channels and holds 256"),
         ({"order": 3}, "needs 4 coefficients"),
         ({"point": "-1"}, "negative counts"),
         ({"point": "x"}, "not a number"),
