@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,8 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspection_center.api import command_stream, events, health, ingest, officers
+from inspection_center.api import audit, command_stream, events, health, ingest, officers
 from inspection_center.database.writer import StorageError
+from inspection_center.maintenance import keep_house
+from inspection_center.metrics import registry
 from inspection_center.pages import command, findings, fleet, office, sign_in
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Problem, Unfit
@@ -68,9 +72,13 @@ def create_app(center: Center) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         center.doorbells.start()
         await center.tail.start()
+        house_keeping = asyncio.create_task(keep_house(center))
         try:
             yield
         finally:
+            house_keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await house_keeping
             await center.tail.stop()
             center.close()
 
@@ -84,9 +92,10 @@ def create_app(center: Center) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.center = center
+    app.state.metrics = registry(center)
     app.state.sign_in_limit = sign_in.RateLimit()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, officers, sign_in, findings, command, fleet, office):
+    for module in (health, ingest, command_stream, events, officers, audit, sign_in, findings, command, fleet, office):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from inspection_center.auth import accounts
 from inspection_center.auth.permissions import OFFICER_ROLES
+from inspection_center.backup import back_up, restore
 from inspection_center.database.writer import StorageError, Transaction, Writer
 from inspection_center.server import Listening, serve
 from inspection_center.service import open_database
@@ -45,6 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     service.add_argument("name")
     service.add_argument("--role", choices=OFFICER_ROLES, default="auditor")
     service.set_defaults(run=_service)
+    backup = commands.add_parser("backup", help="copy the state into a folder, while the center runs")
+    backup.add_argument("target", type=Path)
+    backup.set_defaults(run=_back_up)
+    restoring = commands.add_parser("restore", help="make a new state folder from a backup")
+    restoring.add_argument("source", type=Path)
+    restoring.set_defaults(run=_restore)
     for command in commands.choices.values():
         command.add_argument(
             "--state", type=Path, default=None, metavar="DIR", help="state folder (default: var/center)"
@@ -110,12 +117,8 @@ def _enrol(arguments: argparse.Namespace) -> int:
 
 def _account(arguments: argparse.Namespace) -> int:
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    _write(
-        arguments,
-        lambda transaction: accounts.add_account(
-            transaction, _ACTOR, arguments.name, arguments.display_name, arguments.role, password
-        ),
-    )
+    account = accounts.new_account(arguments.name, arguments.display_name, arguments.role, password)
+    _write(arguments, lambda transaction: accounts.add_account(transaction, _ACTOR, account))
     return 0
 
 
@@ -129,6 +132,16 @@ def _service(arguments: argparse.Namespace) -> int:
     print(
         _write(arguments, lambda transaction: accounts.new_service(transaction, _ACTOR, arguments.name, arguments.role))
     )
+    return 0
+
+
+def _back_up(arguments: argparse.Namespace) -> int:
+    print(f"{back_up(arguments.state, arguments.target)} pieces of evidence and the database are in {arguments.target}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    print(f"{restore(arguments.source, arguments.state)} pieces of evidence and the database are in {arguments.state}")
     return 0
 
 

@@ -98,9 +98,8 @@ def _demo(transaction: Transaction, url: str, robots: tuple[str, ...]) -> dict[s
     """Credentials for one run of the demo, valid for hours: an officer's link, a reader's token, robots' codes."""
     # The account may be there from an earlier demo over the same state folder; nobody knows its password either.
     with contextlib.suppress(InputError):
-        accounts.add_account(
-            transaction, "administrator:demo", DEMO_ACCOUNT, "Demo", "supervisor", secrets.token_urlsafe(24)
-        )
+        account = accounts.new_account(DEMO_ACCOUNT, "Demo", "supervisor", secrets.token_urlsafe(24))
+        accounts.add_account(transaction, "administrator:demo", account)
     return {
         "url": url,
         "console_url": f"{url}/login/link/{accounts.new_link(transaction, 'administrator:demo', DEMO_ACCOUNT)}",

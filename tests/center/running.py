@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -15,12 +16,19 @@ import uvicorn
 
 from inspection_center.app import create_app
 from inspection_center.auth import accounts
+from inspection_center.auth.secrets import hash_password
 from inspection_center.service import Center
 from inspection_center.settings import Settings
 from inspection_contract.client import CenterClient
 from inspection_contract.signatures import SigningKey
 
 PASSWORD = "correct horse battery"
+
+
+@cache
+def password_hash() -> str:
+    """Hash of `PASSWORD`, made once: hashing is slow by design."""
+    return hash_password(PASSWORD)
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,8 @@ class RunningCenter:
 
     def add_account(self, name: str, role: str) -> None:
         """An officer whose password is `PASSWORD`."""
-        self.center.writer.run(
-            lambda transaction: accounts.add_account(transaction, "test", name, name, role, PASSWORD)
-        )
+        account = accounts.NewAccount(name, name, role, password_hash())
+        self.center.writer.run(lambda transaction: accounts.add_account(transaction, "test", account))
 
     @contextmanager
     def browser(self, name: str) -> Iterator[httpx.Client]:

@@ -32,6 +32,16 @@ CODE_LIFE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
+class NewAccount:
+    """An account to be made; the password is hashed already."""
+
+    name: str
+    display_name: str
+    role: str
+    password_hash: str
+
+
+@dataclass(frozen=True)
 class NewSession:
     """A session just begun: the cookie's value, shown once."""
 
@@ -39,11 +49,11 @@ class NewSession:
     account: str
 
 
-def add_account(transaction: Transaction, actor: str, name: str, display_name: str, role: str, password: str) -> None:
-    """Make an account.
+def new_account(name: str, display_name: str, role: str, password: str) -> NewAccount:
+    """Check and hash what makes an account. Slow by design; run it outside the writer.
 
     Raises:
-        InputError: the name is taken or malformed, the role unknown, the password too short.
+        InputError: the name is malformed, the role unknown, the password too short.
     """
     if not (1 <= len(name) <= 64 and name.isascii() and name.replace("_", "").replace("-", "").isalnum()):
         raise InputError(name[:80], "an account name has 1 … 64 letters, digits, _ or -")
@@ -51,21 +61,30 @@ def add_account(transaction: Transaction, actor: str, name: str, display_name: s
         raise InputError(role[:80], f"no such role; there are {', '.join(OFFICER_ROLES)}")
     if len(password) < MINIMUM_PASSWORD_LENGTH:
         raise InputError(name, f"the password is shorter than {MINIMUM_PASSWORD_LENGTH} characters")
-    account = schema.account
-    if transaction.connection.execute(select(account.c.name).where(account.c.name == name)).first() is not None:
-        raise InputError(name, "this account exists")
+    return NewAccount(name, display_name[:200] or name, role, hash_password(password))
+
+
+def add_account(transaction: Transaction, actor: str, account: NewAccount) -> None:
+    """Make an account.
+
+    Raises:
+        InputError: the name is taken.
+    """
+    table = schema.account
+    if transaction.connection.execute(select(table.c.name).where(table.c.name == account.name)).first() is not None:
+        raise InputError(account.name, "this account exists")
     transaction.connection.execute(
-        insert(account).values(
-            name=name,
-            display_name=display_name[:200] or name,
-            role=role,
-            password_hash=hash_password(password),
+        insert(table).values(
+            name=account.name,
+            display_name=account.display_name,
+            role=account.role,
+            password_hash=account.password_hash,
             created=now_text(),
             active=True,
             failures=0,
         )
     )
-    record(transaction, actor, "account.added", name, role=role)
+    record(transaction, actor, "account.added", account.name, role=account.role)
 
 
 def check_password(engine: Engine, name: str, password: str) -> bool:

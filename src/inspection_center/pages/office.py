@@ -166,9 +166,8 @@ async def add_account(
 ) -> Response:
     """Make an account."""
     try:
-        await center_of(request).write(
-            lambda transaction: accounts.add_account(transaction, officer.actor, name, display_name, role, password)
-        )
+        account = await run_in_threadpool(accounts.new_account, name, display_name, role, password)
+        await center_of(request).write(lambda transaction: accounts.add_account(transaction, officer.actor, account))
     except InputError as error:
         raise Unfit(str(error)) from error
     return RedirectResponse("/accounts", 303)
