@@ -68,8 +68,8 @@ def checked(finding: Finding, now_s: float) -> Finding:
         position, covariance = None, None
     elif covariance is not None:
         (xx, xy), (yx, yy) = covariance
-        definite = all(map(math.isfinite, (xx, xy, yx, yy))) and xx > 0 and yy > 0 and xx * yy - xy * yx > 0
-        if not definite or abs(xy - yx) > 1e-6 * max(xx, yy):
+        sensible = all(1e-8 < variance < 1e8 for variance in (xx, yy)) and abs(xy - yx) <= 1e-6 * math.sqrt(xx * yy)
+        if not sensible or xx * yy - xy * yx <= 0.0:
             covariance = None
     return Finding(
         finding.uuid, finding.kind, finding.severity, finding.confidence, finding.time_s, finding.subject, position,

@@ -48,7 +48,7 @@ class NameIndex:
         self._owners: NDArray[np.int32] = np.array(owners, np.int32)[order]
         counts = np.bincount(np.array(key_numbers, np.int64), minlength=len(numbers))
         self._starts = np.concatenate([[0], np.cumsum(counts)])
-        self._rarity = np.log((1.0 + len(self._names)) / (1.0 + counts)).astype(np.float32)
+        self._rarity = np.log1p(len(self._names) / np.maximum(counts, 1)).astype(np.float32)
         self._norms = np.sqrt(np.maximum(norms, 1.0))
 
     def __len__(self) -> int:
