@@ -20,6 +20,7 @@ COMMANDS: dict[str, Command] = {
     "bench": Command("inspection_robot.cli.bench", "measure, and print one JSON object"),
     "demo": Command("inspection_robot.demo.demo_command", "robot and center on a recording or scenario, against truth"),
     "doctor": Command("inspection_robot.cli.doctor_command", "what is installed, plugged in, reachable"),
+    "audit": Command("inspection_center.audit.verify_command", "check that nobody rewrote the center's audit log"),
     "enrol": Command("inspection_robot.bridge.enrol_command", "make this robot known to a center with a one-time code"),
     "decode": Command("inspection_robot.documents.decode_command", "read codes and machine readable zones in pictures"),
     "incidents": Command("inspection_robot.interception.incidents_command", "print the incidents' tables"),
