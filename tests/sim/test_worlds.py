@@ -126,7 +126,8 @@ def test_poses_relative_to_a_link_are_resolved(room: Path) -> None:
             "</world>",
             """<model name="arm"><link name="a"><pose>1 0 0 0 0 1.5707963</pose></link>
             <link name="b"><pose relative_to="a">1 0 0 0 0 0</pose>
-            <visual name="v"><geometry><sphere><radius>0.1</radius></sphere></geometry></visual></link></model></world>""",
+            <visual name="v"><geometry><sphere><radius>0.1</radius></sphere></geometry></visual>
+            </link></model></world>""",
         )
     )
     arm = next(model for model in read_world(room).models if model.name == "arm")

@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 
 import numpy as np
 import rclpy
-from geometry_msgs.msg import Twist
+from geometry_msgs.msg import PoseWithCovarianceStamped, Twist
 from inspection_interfaces.msg import Detection, Incident
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.executors import SingleThreadedExecutor
@@ -145,6 +145,7 @@ class Simulator:
         node.create_subscription(
             Twist, "cmd_vel", lambda m: self.simulation.command(m.linear.x, m.angular.z), qos.COMMAND
         )
+        node.create_subscription(PoseWithCovarianceStamped, "initialpose", self._relocalise, 1)
         node.create_subscription(String, "odor/reference", self._note_reference, qos.STATE)
         node.create_subscription(Detection, "detections", self._note_detection, qos.ALARM)
         node.create_subscription(Incident, "incidents", self._note_incident, qos.ALARM)
@@ -184,6 +185,15 @@ class Simulator:
         if up != self._radio:
             self._radio = up
             self._link.publish(Bool(data=up))
+
+    def _relocalise(self, message: Any) -> None:
+        """Believe the operator's pose, as AMCL does; when it is wrong the error wears off as the scan would correct it."""
+        pose = message.pose.pose
+        told = np.array([pose.position.x, pose.position.y, messages.yaw_of(pose.orientation)])
+        if message.header.frame_id == "map" and np.isfinite(told).all():
+            error = told - np.array(self.simulation.pose)
+            error[2] = np.arctan2(np.sin(error[2]), np.cos(error[2]))
+            self._localisation = Localisation(error)
 
     def _note_reference(self, message: Any) -> None:
         self._reference = message.data
