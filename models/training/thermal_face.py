@@ -28,8 +28,9 @@ from torch import nn
 
 STRIDE = 4
 CHANNELS = 16
-"""0 centre · 1, 2 offset of the box's centre [cells] · 3, 4 log of width, height [cells] · 5–10 right and left inner
-canthus and mouth relative to the cell [box sizes] · 11, 12 cosine, sine of roll · 13 frontal · 14 glasses · 15 covered."""
+"""0 centre · 1, 2 offset of the box's centre [cells] · 3, 4 log of width, height [cells] · 5–10 right and left
+inner canthus and mouth relative to the cell [box sizes] · 11, 12 cosine, sine of roll · 13 frontal · 14 glasses · 15
+covered."""
 
 LABEL_FIELDS = 4 + 6 + 1 + 3
 
