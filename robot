@@ -42,7 +42,9 @@ install_system_packages() { # FILE…: lines of alternatives, first available on
   local sudo=()
   ((EUID == 0)) || sudo=(sudo)
   say "installing system packages: ${missing[*]}"
-  "${sudo[@]}" apt-get update -qq >&2 || say "package lists could not be refreshed; going on with what is here"
+  local log=$here/var/log/apt.txt
+  mkdir -p "$(dirname "$log")"
+  "${sudo[@]}" apt-get update -qq >"$log" 2>&1 || say "package lists could not be refreshed; going on with what is here"
   local names=()
   for line in "${missing[@]}"; do
     IFS='|' read -ra alternatives <<<"$line"
@@ -51,8 +53,8 @@ install_system_packages() { # FILE…: lines of alternatives, first available on
     done
     fail "no package for $line: run 'apt-get update' and look for its name on this system"
   done
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${names[@]}" >&2 \
-    || fail "system packages could not be installed: ${names[*]}"
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${names[@]}" >>"$log" 2>&1 \
+    || { tail -n 5 "$log" >&2; fail "system packages could not be installed: ${names[*]} (var/log/apt.txt)"; }
 }
 
 # --- Python and ROS ----------------------------------------------------------------------------------------------
