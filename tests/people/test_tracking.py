@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspection_robot.people.luggage import LuggageTies
-from inspection_robot.people.tracking import Kind, Sighting, Tracker, TrackingParameters, predict
+from inspection_robot.people.tracking import Kind, Sighting, Track, Tracker, TrackingParameters, predict
 
 STEP_S = 0.1
 SPREAD = np.eye(2) * 0.05**2
@@ -15,11 +17,9 @@ def sighting(x: float, y: float, kind: Kind = Kind.PERSON, source: str = "lidar"
     return Sighting(np.array([x, y]), SPREAD, kind, source)
 
 
-def follow(
-    tracker: Tracker, paths: list[np.ndarray], seed: int = 0, hidden_between: tuple[int, int] = (0, 0)
-) -> list[list[str]]:
+def follow(tracker: Tracker, paths: list[np.ndarray], hidden_between: tuple[int, int] = (0, 0)) -> list[list[str]]:
     """Feed paths (n, 2) step by step; returns which track is nearest to each path at each step."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     named = []
     for step in range(len(paths[0])):
         hide = hidden_between[0] <= step < hidden_between[1]
@@ -37,6 +37,10 @@ def follow(
             ]
         )
     return named
+
+
+def nearest(tracks: Sequence[Track], place: np.ndarray) -> str:
+    return min(tracks, key=lambda track: np.linalg.norm(track.position - place)).track if tracks else ""
 
 
 def line(start: tuple[float, float], velocity: tuple[float, float], steps: int = 80) -> np.ndarray:
