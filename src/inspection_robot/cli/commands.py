@@ -29,6 +29,8 @@ COMMANDS: dict[str, Command] = {
     "identify": Command("inspection_robot.radiation.identify_command", "name the nuclides in gamma spectra"),
     "calibrate": Command("inspection_robot.thermal.calibrate_command", "judge a camera and its reference"),
     "score": Command("inspection_sim.score_command", "compare a simulated run with its truth"),
+    "record": Command("inspection_robot.recording.record_command", "record every topic to one MCAP file"),
+    "replay": Command("inspection_robot.recording.replay_command", "play a recording back into the nodes"),
     "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
     "up": Command("inspection_robot.launcher.up_command", "run the stack as on the robot"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
