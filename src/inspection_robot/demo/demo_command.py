@@ -78,6 +78,7 @@ def _play(show: Show, folder: Path, arguments: argparse.Namespace) -> dict[str, 
         stack.start_robot()
         start_s = time.monotonic() - started
         _say(f"robot is up: all nodes active, {start_s:.1f} s after the start")
+        show.begin(stack)
         findings, incidents = _watch(stack, show, arguments.duration or show.duration_s, colour)
         report: dict[str, object] = {
             "show": show.title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ class Show(Protocol):
 
     def before_robot(self, stack: Stack, /) -> None:
         """Start what the robot needs around it."""
+
+    def begin(self, stack: Stack, /) -> None:
+        """The robot is up: let it begin."""
 
     def ended(self, stack: Stack, /) -> bool:
         """Whether nothing more will come."""
@@ -69,6 +73,9 @@ class RecordingShow:
 
     def before_robot(self, _stack: Stack, /) -> None:
         """Nothing: the thermal node plays the recording itself."""
+
+    def begin(self, _stack: Stack, /) -> None:
+        """Nothing: the node plays from its activation on."""
 
     def ended(self, _stack: Stack, /) -> bool:
         """Only time tells."""
@@ -119,10 +126,14 @@ class ScenarioShow:
             ProcessError: it did not become ready.
         """
         command = [sys.executable, "-m", "inspection_sim.ros.simulator", "--scenario", self._name]
-        command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME]
+        command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME, "--hold"]
         command += ["--duration", str(self._limit_s)] if self._limit_s else []
         simulator = stack.start("simulator", command)
         simulator.wait_until(lambda: "ready {" in simulator.log.read_text(encoding="utf-8"), _SIMULATOR_TIMEOUT_S)
+
+    def begin(self, stack: Stack, /) -> None:
+        """Let simulated time run: nothing shall pass by before the robot can see."""
+        stack.processes["simulator"].signal(signal.SIGUSR1)
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""
