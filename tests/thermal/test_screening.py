@@ -234,6 +234,13 @@ def test_the_best_reading_is_told_and_not_the_first() -> None:
     assert finding.reading.face.width > 40.0
 
 
+def test_passers_by_in_the_distance_are_not_told_of() -> None:
+    stream, maker = Stream(), FindingsMaker(DecisionSettings())
+    for number in range(40):
+        assert maker.update(stream.show(stream.picture(36.8, size=8.0)), number / 9.0) == []
+    assert maker.ended(stream.screener.finish()) == []
+
+
 def test_a_higher_sensitivity_flags_more() -> None:
     eager = Stream(decision=DecisionSettings(sensitivity_shift=1.5))
     assert eager.play(37.2, 14).persons[0].stage is Stage.SECOND_LOOK

@@ -103,7 +103,7 @@ class FindingsMaker:
             told = self._people.pop(outcome.track, None)
             if told is not None and not told.screening:
                 findings.append(_screening(told.best))
-            elif told is None and outcome.last_frame - outcome.first_frame >= LEAST_SEEN_FRAMES:
+            elif told is None and _was_here(outcome):
                 findings.append(_indeterminate(outcome.reading))
         return findings
 
@@ -158,6 +158,11 @@ def _screening(person: PersonReading) -> Finding:
         "thermal.screening", Severity.INFO, 1.0 - _normal_error(person), person, "thermal.screening", "1", "personal",
         _facts(person),
     )  # fmt: skip
+
+
+def _was_here(outcome: PersonOutcome) -> bool:
+    """Whether a person was near and long enough to expect a reading; passers-by in the distance are not told of."""
+    return outcome.reading.reason != "too_far" and outcome.last_frame - outcome.first_frame >= LEAST_SEEN_FRAMES
 
 
 def _normal_error(person: PersonReading) -> float:
