@@ -90,11 +90,23 @@ def test_single_false_sightings_are_never_confirmed() -> None:
         assert tracker.confirmed() == ()
 
 
-def test_a_scan_older_than_the_newest_changes_nothing() -> None:
+def test_a_late_picture_corrects_the_track_and_brings_no_new_one() -> None:
+    tracker = Tracker()
+    follow(tracker, [line((0, 0), (1.0, 0.0), 20)])
+    before = tracker.confirmed()[0]
+    tracker.update([sighting(1.7, 0.1, source="thermal"), sighting(7, 7, source="thermal")], 1.7)
+    (after,) = tracker.confirmed()
+    assert after.track == before.track
+    assert "thermal" in dict(after.sources)
+    assert abs(after.position[0] - 1.9) < 0.1
+    assert np.trace(after.covariance) < np.trace(before.covariance)
+
+
+def test_a_scan_much_older_than_the_newest_changes_nothing() -> None:
     tracker = Tracker()
     follow(tracker, [line((0, 0), (0, 0), 20)])
     before = tracker.tracks
-    tracker.update([sighting(5, 5)], 0.5)
+    tracker.update([sighting(0.1, 0)], 0.5)
     tracker.update([sighting(5, 5)], float("nan"))
     assert tracker.tracks == before
 

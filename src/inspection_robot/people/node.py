@@ -75,11 +75,11 @@ class PeopleNode(InspectionNode[PeopleParameters]):
         if not self.is_active:
             return
         if self._background is None:
-            yield Part("map", Level.WARN, "no map yet: scans are not used")
+            yield Part("map", Level.WARNING, "no map yet: scans are not used")
         if self._thermal_lens is None:
-            yield Part("thermal", Level.WARN, "no thermal/camera_info yet: faces are not placed")
+            yield Part("thermal", Level.WARNING, "no thermal/camera_info yet: faces are not placed")
         values = {"scans": self._scans, "without transform": self._without_transform}
-        level = Level.WARN if self._scans and self._without_transform > self._scans / 2 else Level.OK
+        level = Level.WARNING if self._scans and self._without_transform > self._scans / 2 else Level.OK
         yield Part("tracks", level, f"{len(self._tracker.confirmed())} confirmed", values)
 
     def _on_map(self, message: Any) -> None:

@@ -21,6 +21,7 @@ Matrix = NDArray[np.float64]
 
 GATE = 13.8
 """Squared Mahalanobis distance of a 2-D Gaussian at 99.9 % (chi-square, 2 degrees of freedom)."""
+MAXIMUM_LAG_S = 0.5
 
 
 class Kind(IntEnum):
@@ -151,17 +152,20 @@ class Tracker:
 
         Args:
             sightings: of this instant; sightings that are not finite are left out.
-            time_s: of the scan, node's clock [s]. A scan older than the newest is left out: sensors are merged by the
-                caller in the order of their times.
+            time_s: of the scan, node's clock [s]. A scan up to half a second older than the newest only corrects known
+                tracks (a camera's pictures take longer than a laser's scan); an older one is left out.
             hidden: tracks whose place the sensor cannot see now.
 
         Returns:
             The confirmed tracks.
         """
-        if not np.isfinite(time_s) or time_s < self._time_s:
+        usable = [sighting for sighting in sightings if _is_usable(sighting)]
+        if not np.isfinite(time_s) or time_s < self._time_s - MAXIMUM_LAG_S:
+            return self.confirmed()
+        if time_s < self._time_s:
+            self._correct_late(usable, self._time_s - time_s)
             return self.confirmed()
         self._time_s = time_s
-        usable = [sighting for sighting in sightings if _is_usable(sighting)]
         tracks = [predict(track, time_s, self.parameters) for track in self._tracks]
         pairs = assign(tracks, usable)
         taken = {index for _, index in pairs}
@@ -190,6 +194,19 @@ class Tracker:
             replace(track, carrier=carriers.get(track.track, "")) if track.kind is Kind.LUGGAGE else track
             for track in self._tracks
         ]
+
+    def _correct_late(self, sightings: Sequence[Sighting], lag_s: float) -> None:
+        """Correct tracks with sightings that were made `lag_s` before the present state."""
+        past = [replace(track, state=_moved(track.state, -lag_s)) for track in self._tracks]
+        drift = np.eye(2) * (0.5 * self.parameters.acceleration_m_s2 * lag_s**2) ** 2
+        for number, index in assign(past, sightings):
+            track, sighting = self._tracks[number], sightings[index]
+            now = replace(
+                sighting,
+                position=sighting.position + track.velocity * lag_s,
+                covariance=sighting.covariance + drift,
+            )
+            self._tracks[number] = correct(track, now, self._time_s, self.parameters)
 
     def _missed(self, track: Track, sightings: Sequence[Sighting], hidden: Sequence[str]) -> Track:
         parameters = self.parameters
@@ -288,6 +305,10 @@ def assign(tracks: Sequence[Track], sightings: Sequence[Sighting]) -> list[tuple
     cost -= np.log(np.array([max(track.existence, 1e-3) for track in tracks]))[:, None]
     rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e6))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
+
+
+def _moved(state: Vector, step_s: float) -> Vector:
+    return np.concatenate([state[:2] + state[2:] * step_s, state[2:]])
 
 
 def _is_usable(sighting: Sighting) -> bool:
