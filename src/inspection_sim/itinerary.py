@@ -118,6 +118,11 @@ class Itinerary:
         )  # fmt: skip
         self._fill()
 
+    def postpone(self, duration_s: float) -> None:
+        """Let planted passengers who have not come yet come later."""
+        people = self.people
+        people.until_s[~people.returns & (people.phase == Phase.ABSENT)] += duration_s
+
     def step(self, time_s: float, dt: float, robot: tuple[float, float, float], robot_walker: Walkers | None) -> None:
         """Move everybody on by ``dt``; ``robot`` is its pose x, y, yaw."""
         people = self.people

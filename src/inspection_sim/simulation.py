@@ -131,6 +131,17 @@ class Simulation:
         self._odor_specs += [(item.id, "object", item.odor) for item in scenario.objects if item.odor]
         self.substances = tuple(sorted({spec.substance for _, _, spec in self._odor_specs}))
         self.bodies = self._place()
+        self.held_s = 0.0
+
+    @property
+    def scenario_time_s(self) -> float:
+        """Time since the scenario began [s]: that of the simulation without what it was held back."""
+        return self.time_s - self.held_s
+
+    def hold(self, duration_s: float) -> None:
+        """Let planted passengers and faults come ``duration_s`` later; the hall goes on."""
+        self.held_s += duration_s
+        self.itinerary.postpone(duration_s)
 
     @property
     def time_s(self) -> float:
@@ -148,7 +159,7 @@ class Simulation:
 
     def active_faults(self) -> tuple[FaultSpec, ...]:
         """Return the faults that hold now."""
-        return tuple(f for f in self.setting.scenario.faults if f.at_s <= self.time_s < f.at_s + f.for_s)
+        return tuple(f for f in self.setting.scenario.faults if f.at_s <= self.scenario_time_s < f.at_s + f.for_s)
 
     def step(self) -> None:
         """Go on by :data:`TICK_S`."""

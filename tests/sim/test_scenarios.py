@@ -219,3 +219,18 @@ def test_a_place_in_a_wall_is_refused(tmp_path: Path) -> None:
         way_field(grid, -6.0, 11.0, 0.25)
     with pytest.raises(InputError, match="outside the map"):
         way_field(grid, 600.0, 11.0, 0.25)
+
+
+def test_a_scenario_that_is_held_back_begins_later_while_the_hall_goes_on() -> None:
+    simulation = Simulation(load("radio_outage"))  # planted at 20 s, radio down from 15 s
+    while simulation.time_s < 24.0:
+        simulation.step()
+        if simulation.time_s < 10.0:
+            simulation.hold(0.02)
+    assert simulation.scenario_time_s == pytest.approx(14.0, abs=0.1)
+    assert simulation.active_faults() == ()
+    assert "feverish" not in {name for name, *_ in simulation.people_present()}
+    while simulation.time_s < 32.0:
+        simulation.step()
+    assert simulation.active_faults()[0].device == "radio"
+    assert "feverish" in {name for name, *_ in simulation.people_present()}

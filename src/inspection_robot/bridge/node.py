@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +31,11 @@ from inspection_interfaces.msg import (
 )
 from inspection_interfaces.srv import DecideIncident
 from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Image
 from unique_identifier_msgs.msg import UUID
 
 from inspection_contract import commands as contract
+from inspection_contract.client import CenterError
 from inspection_contract.errors import InputError
 from inspection_contract.events import RobotStatus
 from inspection_contract.fields import Pose, Position
@@ -40,16 +44,19 @@ from inspection_robot.bridge import conversion
 from inspection_robot.bridge.commands import CommandRefused
 from inspection_robot.bridge.disk import DiskPolicy
 from inspection_robot.bridge.enrol_command import credentials_path
+from inspection_robot.bridge.live import LiveRequests, to_jpeg
 from inspection_robot.bridge.orders import apply_rules, apply_watchlist, read_watchlist, rules_version
 from inspection_robot.bridge.outbox import OutgoingEvent
 from inspection_robot.bridge.service import Bridge, BridgeSettings
 from inspection_robot.evidence import default_folder
 from inspection_robot.ros import qos
+from inspection_robot.ros.images import to_bgr
 from inspection_robot.ros.node import InspectionNode, Level, Part, Severity, run
 from inspection_robot.ros.parameters import parameter
 
 _SUMMARY_S = 60.0
 _DECISION_WAIT_S = 5.0
+_CAMERAS = {"thermal": "thermal/overlay", "rgb": "camera/image_raw"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         self._latest: dict[str, Any] = {}
         self._screened: dict[str, tuple[bool, bool]] = {}
         self._screened_since = datetime.now(UTC)
+        self._live = LiveRequests()
+        self._watched: dict[str, Any] = {}
 
     # Lifecycle.
 
@@ -138,7 +147,13 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         """Report the bridge's state and the people screened."""
         self.create_timer(1.0, self._publish_status)
         self.create_timer(_SUMMARY_S, self._summarise)
+        self._pictures = self.create_worker("live", self._send_picture)
+        self.create_timer(0.5, self._watch_cameras)
         self._publish_watchlist()
+
+    def deactivate(self) -> None:
+        """Stop watching."""
+        self._watched = {}
 
     def cleanup(self) -> None:
         """Commit what waits and close."""
@@ -279,6 +294,8 @@ class BridgeNode(InspectionNode[BridgeParameters]):
             self._publish_watchlist()
         elif isinstance(body, contract.RulesUpdate):
             apply_rules(self._folder / "rules.json", body)
+        elif isinstance(body, contract.LiveViewRequest):
+            self._live.ask(body, time.monotonic())
         else:
             raise CommandRefused(f"this robot cannot carry out {command.type}")
 
@@ -327,6 +344,31 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         answer = future.result()
         if not answer.accepted:
             raise CommandRefused(answer.message or f"the incident is {answer.state}")
+
+    def _watch_cameras(self) -> None:
+        """Subscribe to the cameras somebody wants to see, and to no others."""
+        wanted = self._live.wanted(time.monotonic())
+        for camera in wanted - self._watched.keys():
+            self._watched[camera] = self.create_subscription(
+                Image, _CAMERAS[camera], self._picture_taker(camera), qos.SENSOR
+            )
+        for camera in self._watched.keys() - wanted:
+            self.destroy_subscription(self._watched.pop(camera))
+
+    def _picture_taker(self, camera: str) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            if self._live.due(camera, time.monotonic()):
+                self._pictures.offer((camera, message))
+
+        take.__name__ = f"take_{camera}_picture"
+        return take
+
+    def _send_picture(self, shown: tuple[str, Any]) -> None:
+        camera, message = shown
+        client = self._bridge.client() if self._bridge is not None else None
+        if client is not None:
+            with suppress(CenterError):  # A picture that does not get through is followed by the next.
+                client.put_live_picture(camera, to_jpeg(to_bgr(message)))
 
     def _held_watchlist(self) -> str:
         held = self._latest.get("held watch-list")

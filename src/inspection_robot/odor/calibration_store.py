@@ -5,23 +5,14 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from inspection_contract.errors import InputError
 from inspection_robot.odor.onnx_model import Calibration, OnnxRecogniser, save, to_onnx
+from inspection_robot.odor.recalibration import Reference
 from inspection_robot.odor.recognition import RecognitionModel, Sniffs
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Training sniffs that came with a model, the names of their features, and the family of each class."""
-
-    sniffs: Sniffs
-    features: tuple[str, ...]
-    families: dict[str, str]
 
 
 def load_reference(path: Path) -> Reference:
@@ -30,15 +21,15 @@ def load_reference(path: Path) -> Reference:
     Raises:
         InputError: missing, damaged or of another shape.
     """
-    content = _load(path, ("features", "labels", "names", "families"))
+    content = _load(path, ("features", "labels", "dock_features", "dock_labels", "names", "families"))
     classes = np.unique(content["labels"])
-    if len(classes) != len(content["families"]) or content["features"].ndim != 2:
-        raise InputError(path, "families do not fit the classes")
-    return Reference(
-        Sniffs(content["features"].astype(np.float64), content["labels"]),
-        tuple(content["names"].tolist()),
-        dict(zip(classes.tolist(), content["families"].tolist(), strict=True)),
-    )
+    try:
+        sniffs = Sniffs(content["features"].astype(np.float64), content["labels"])
+        docks = Sniffs(content["dock_features"].astype(np.float64), content["dock_labels"])
+        families = dict(zip(classes.tolist(), content["families"].tolist(), strict=True))
+    except ValueError as error:
+        raise InputError(path, f"damaged: {error}") from error
+    return Reference(sniffs, docks, tuple(content["names"].tolist()), families)
 
 
 class CalibrationStore:

@@ -118,8 +118,8 @@ class OdorNode(InspectionNode[OdorParameters]):
     def activate(self) -> None:
         """Read every board in a thread of its own."""
         self._started_s = self._now_s()
-        for number, slot in enumerate(self._slots):
-            self.create_loop(f"board {slot.port}", partial(self._read, slot, primary=number == 0))
+        for number, slot in enumerate(self._slots, start=1):
+            self.create_loop(f"board_{number}", partial(self._read, slot, primary=number == 1))
 
     def deactivate(self) -> None:
         """Let go of the boards."""
@@ -360,9 +360,7 @@ class OdorNode(InspectionNode[OdorParameters]):
         board, names = slot.track.board, exposure_feature_names(slot.track.channels)
         previous = self._calibrations.sniffs(board)
         blank = Calibration(board, names, (), (), (), self._now_s(), 0.0, math.nan)
-        model, calibration, drift = recalibration.recalibrate(
-            self._reference.sniffs, sniffs, previous, self._reference.families, blank
-        )
+        model, calibration, drift = recalibration.recalibrate(self._reference, sniffs, previous, blank)
         if previous is not None:
             channels = len(slot.track.channels)
             expected, found = (recalibration.strongest(item, channels) for item in (previous, sniffs))

@@ -49,23 +49,56 @@ class Drift:
     accuracy: float
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What comes with a model: training sniffs as a robot meets smells and at a dock, by the same boards."""
+
+    sniffs: Sniffs
+    docks: Sniffs
+    features: tuple[str, ...]
+    families: Mapping[str, str]
+
+
+def as_met(sniffs: Sniffs, docks: Sniffs, met: Sniffs) -> Sniffs:
+    """Dock sniffs as if the smell had been met in a plume.
+
+    A dock's steady concentration gives other features than whiffs do. The mean difference between the two, which the
+    training boards show for each substance, is taken off; what stays is what is peculiar to this board today.
+
+    Raises:
+        InputError: a substance that the training boards never sniffed at a dock.
+    """
+    unknown = sorted(set(sniffs.labels.tolist()) - (set(docks.labels.tolist()) & set(met.labels.tolist())))
+    if unknown:
+        raise InputError("odor calibration", f"{', '.join(unknown)}: never learnt at a dock")
+    features = sniffs.features.copy()
+    for name in np.unique(sniffs.labels):
+        shift = met.features[met.labels == name].mean(axis=0) - docks.features[docks.labels == name].mean(axis=0)
+        features[sniffs.labels == name] += shift
+    return Sniffs(features, sniffs.labels)
+
+
 def recalibrate(
-    reference: Sniffs, sniffs: Sniffs, previous: Sniffs | None, families: Mapping[str, str], calibration: Calibration
+    reference: Reference, sniffs: Sniffs, previous: Sniffs | None, calibration: Calibration
 ) -> tuple[RecognitionModel, Calibration, Drift]:
     """Fit the recogniser to today's labelled sniffs.
 
     Args:
-        reference: the training sniffs that came with the model.
-        sniffs: today's, of the reference odors.
+        reference: what came with the model.
+        sniffs: today's, of the reference odors at the dock.
         previous: sniffs of the last calibration of the same board, to measure drift; None for the first.
-        families: family of every class.
         calibration: what the new model file shall say; classes, families and accuracy are filled in here.
 
     Raises:
-        InputError: sniffs of a substance that was never learnt, or values that are not finite.
+        InputError: other features than the model's, sniffs of a substance that was never learnt, or values that are
+            not finite.
     """
-    model = fit(reference, sniffs, families=families)
-    accuracy = cross_validate(reference, sniffs)
+    if calibration.features != reference.features:
+        raise InputError("odor calibration", "the board has other channels than the model")
+    shots = as_met(sniffs, reference.docks, reference.sniffs)
+    families = reference.families
+    model = fit(reference.sniffs, shots, families=families)
+    accuracy = cross_validate(reference.sniffs, shots)
     described = Calibration(
         board=calibration.board,
         features=calibration.features,

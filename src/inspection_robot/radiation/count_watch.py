@@ -121,6 +121,11 @@ class CountWatch:
         """Rate of the learnt background [1/s]; NaN before anything is learnt."""
         return self._background_counts / self._background_live_s if self._background_live_s > 0.0 else math.nan
 
+    @property
+    def background_live_s(self) -> float:
+        """Live time of the learnt background [s]."""
+        return self._background_live_s
+
     def discontinue(self) -> None:
         """Forget the last seconds after a gap in the stream; the background and an alarm stay."""
         self._recent.clear()

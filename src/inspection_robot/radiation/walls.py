@@ -31,8 +31,8 @@ class Walls:
         has taken what a wall could take, and following them would cost nearly all of the time.
         """
         delta = ends[None, :, :] - starts[:, None, :]
-        distance = np.sqrt((delta**2).sum(axis=2))
-        lengths = np.zeros_like(distance)
+        distance: Floats = np.asarray(np.sqrt((delta**2).sum(axis=2)))
+        lengths = np.zeros(distance.shape)
         near = distance <= reach_m
         if not self.solid.any() or not near.any():
             return lengths

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record; 0 when something was recorded, 1 when nothing was there."""
-    from inspection_robot.ros.bag import Recorder
+    from inspection_robot.ros.bag import Recorder  # ROS is needed only to record, not to print --help
 
     path = arguments.output
     if path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -12,13 +13,23 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rosidl_runtime_py.utilities import get_message
 
 from inspection_contract.errors import InputError
 from inspection_robot.recording.definitions import from_share, full_definition
 from inspection_robot.recording.mcap_file import McapFile, Stored
 
 DISCOVERY_PERIOD_S = 1.0
+
+
+def message_class(name: str) -> Any:
+    """Return the Python class of ``pkg/msg/Name``.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+        AttributeError: it has no such message.
+    """
+    package, _, message = name.split("/")
+    return getattr(importlib.import_module(f"{package}.msg"), message)
 
 
 class Recorder:
@@ -70,7 +81,7 @@ class Recorder:
             self._seen.add(topic)
             try:
                 self._file.add_topic(topic, types[0], full_definition(types[0], self._read))
-                kind = get_message(types[0])
+                kind = message_class(types[0])
             except (InputError, ModuleNotFoundError, AttributeError) as error:
                 self.refused[topic] = str(error)
                 continue
@@ -109,7 +120,7 @@ class Player:
         self._publishers: dict[str, Any] = {}
         for topic, type_name in topics:
             try:
-                kind = get_message(type_name)
+                kind = message_class(type_name)
             except (ModuleNotFoundError, AttributeError) as error:
                 raise InputError(topic, f"type {type_name} is not installed ({error})") from None
             latched = topic.rsplit("/", 1)[-1] in self.LATCHED

@@ -72,9 +72,9 @@ class Index:
         self._targets = np.zeros((len(documents) + len(outside), len(texts)))
         self._targets[np.arange(len(documents)), self.owner] = 1.0
         kernel = self._kernel()
-        self._dual = linalg.solve(self._regularised(kernel), self._targets, assume_a="pos", overwrite_a=True)
+        self._dual = _solved(self._regularised(kernel), self._targets)
         side, regularised = self._domain(_conjunctions(kernel))
-        self._domain_dual = linalg.solve(regularised, side, assume_a="pos", overwrite_a=True)
+        self._domain_dual = _solved(regularised, side)
         self._concept_names = [f"entry:{name}" for name in entry_ids]
         self._concept_idf = np.array([self._idf_of("concept", name) for name in self._concept_names])
         self._features = documents + outside
@@ -180,6 +180,12 @@ class Index:
             block = sparse.csr_matrix((values, (rows, columns)), shape=(len(documents), len(self._vocabulary[kind])))
             blocks.append(_unit_rows(block) * weight)
         return _unit_rows(sparse.hstack(blocks, format="csr"))
+
+
+def _solved(regularised: Floats, targets: Floats) -> Floats:
+    """Coefficients of kernel ridge regression; single precision is plenty for a well-conditioned kernel."""
+    factor = linalg.cho_factor(regularised.astype(np.float32), lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(linalg.cho_solve(factor, targets.astype(np.float32), check_finite=False), dtype=np.float64)
 
 
 def _left_out(regularised: Floats, targets: Floats) -> Floats:

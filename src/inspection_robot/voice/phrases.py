@@ -33,6 +33,9 @@ class Phrases:
             if key not in zh or key not in en or set(_SLOT.findall(zh[key])) != set(_SLOT.findall(en[key])):
                 raise InputError(folder, f"voice.yaml: {key} differs between zh and en")
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._texts["en"]
+
     def keys(self) -> frozenset[str]:
         """Return the names of all templates."""
         return frozenset(self._texts["en"])

@@ -40,6 +40,12 @@ LEANING = re.compile(
 )
 """Openings and endings of questions that lean on the one before."""
 
+SPOKEN_FOR = 0.35
+"""Least share of the best entry's score that words leaning on a question must give an entry that goes on from it."""
+
+FOLLOW_UP_BONUS = 0.25
+"""What being named as a follow-up is worth, in score, when a question leans on the one before."""
+
 CLOSE = 0.85
 """A second entry whose score is this share of the first one's is worth a clarifying question."""
 
@@ -115,17 +121,36 @@ class Retriever:
         found, evidence = self._find(text, language)
         leaning = LEANING.search(text) is not None
         if before is not None and (leaning or found.refused) and evidence.length <= ELLIPTIC_LENGTH:
-            joined, _ = self._find(f"{clean(before)} {text}", language)
-            previous, _ = self._find(clean(before), language)
-            if self._continues(previous.entry, joined):
-                return Found(language, joined.entry, joined.probability, False, joined.alternatives, in_context=True)
+            continued = self._continue(clean(before), text, evidence, language)
+            if continued is not None:
+                return continued
         return found
 
-    def _continues(self, previous: Entry | None, joined: Found) -> bool:
-        """Whether the two questions together lead on from the first one's entry, and not just back to it."""
-        if previous is None or joined.refused or joined.entry is None or joined.entry.id == previous.id:
-            return False
-        return joined.entry.id in previous.follow_ups or joined.entry.subject == previous.subject
+    def _continue(self, before: str, text: str, alone: Evidence, language: Language) -> Found | None:
+        """Find what a question asks that leans on the one before; None when it leads elsewhere.
+
+        Looked at are the entries that belong with the one before: those that follow up on it or share its subject. The
+        best of them for the new words and both questions together is taken, if the new words alone speak for it too:
+        "what about fruit?" after a question about cigarettes is a new question.
+        """
+        previous, _ = self._find(before, language)
+        joined, evidence = self._find(f"{before} {text}", language)
+        if previous.entry is None or previous.refused or joined.refused:
+            return None
+        index = self._indexes[language]
+        new, both = score(alone.entries), score(evidence.entries)
+        belongs = [
+            position
+            for position, name in enumerate(index.entry_ids)
+            if name != previous.entry.id
+            and (name in previous.entry.follow_ups or self.base.entries[name].subject == previous.entry.subject)
+        ]
+        named = np.array([name in previous.entry.follow_ups for name in index.entry_ids])
+        fit = new + both + FOLLOW_UP_BONUS * named
+        best = max(belongs, key=lambda position: fit[position], default=None)
+        if best is None or new[best] < SPOKEN_FOR * new.max():
+            return None
+        return Found(language, self.base.entries[index.entry_ids[best]], joined.probability, False, in_context=True)
 
     def _find(self, text: str, language: Language) -> tuple[Found, Evidence]:
         index = self._indexes[language]

@@ -78,15 +78,15 @@ def clean(text: str, maximum_length: int = MAXIMUM_LENGTH) -> str:
 
 
 def language_of(text: str) -> Literal["zh", "en", "und"]:
-    """Tell the language of a written question by its script: Chinese as soon as a fifth of it is Han characters.
+    """Tell the language of a written question by its script.
 
-    A Chinese question may hold a Latin brand name; a word of Latin letters weighs as much as one Han character.
+    A question with brand names is Chinese as long as it has as many Han characters as Latin words.
     """
     han = len(HAN.findall(text))
     latin = len(re.findall(r"[A-Za-z]+", text))
     if han == 0 and latin == 0:
         return "und"
-    return "zh" if han >= 0.25 * latin and han > 0 else "en"
+    return "zh" if han >= latin else "en"
 
 
 def chinese_number(text: str) -> int | None:

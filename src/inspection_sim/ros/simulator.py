@@ -18,7 +18,7 @@ from typing import Any, Final, TextIO
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseWithCovarianceStamped, Twist
-from inspection_interfaces.msg import Detection, Incident
+from inspection_interfaces.msg import Detection, Incident, RobotHealth
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -80,6 +80,7 @@ class Simulator:
         self._trajectory = TrajectoryWriter(self._trajectory_file)
         self._radio: bool | None = None
         self._reference = ""
+        self.robot_ready = False
 
     @property
     def dropped_frames(self) -> int:
@@ -145,6 +146,7 @@ class Simulator:
         node.create_subscription(
             Twist, "cmd_vel", lambda m: self.simulation.command(m.linear.x, m.angular.z), qos.COMMAND
         )
+        node.create_subscription(RobotHealth, "health", self._note_health, qos.STATE)
         node.create_subscription(PoseWithCovarianceStamped, "initialpose", self._relocalise, 1)
         node.create_subscription(String, "odor/reference", self._note_reference, qos.STATE)
         node.create_subscription(Detection, "detections", self._note_detection, qos.ALARM)
@@ -185,6 +187,9 @@ class Simulator:
         if up != self._radio:
             self._radio = up
             self._link.publish(Bool(data=up))
+
+    def _note_health(self, message: Any) -> None:
+        self.robot_ready = self.robot_ready or bool(message.ready)
 
     def _relocalise(self, message: Any) -> None:
         """Believe the operator's pose, as AMCL does; when it is wrong the error wears off with time."""
@@ -258,7 +263,7 @@ def main() -> None:
             )
             while not begun and not stopping:
                 executor.spin_once(timeout_sec=0.1)  # a signal ends the wait only between two of these
-            _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping)
+            _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping, arguments.await_robot)
     finally:
         simulator.close()
         executor.shutdown()
@@ -272,12 +277,15 @@ def _pace(
     duration_s: float,
     rate: float,
     stopping: list[int],
+    await_robot_s: float,
 ) -> None:
     """Tick at ``rate`` times the wall clock until the duration is over or a signal came."""
     simulation = simulator.simulation
     began, base_s = time.monotonic(), simulation.time_s
     reported, reported_s = began, simulation.time_s
-    while simulation.time_s < duration_s and not stopping:
+    while simulation.scenario_time_s < duration_s and not stopping:
+        if not simulator.robot_ready and simulation.held_s < await_robot_s:
+            simulation.hold(TICK_S)
         for _ in range(CALLBACKS_PER_TICK):
             wait_s = (simulation.time_s - base_s) / rate - (time.monotonic() - began) if rate > 0 else 0.0
             executor.spin_once(timeout_sec=max(0.0, wait_s))
@@ -317,6 +325,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rgb", choices=("on", "off"), default="on", help="colour camera (default %(default)s; needs EGL)"
     )
+    parser.add_argument(
+        "--await-robot", type=float, default=0.0, metavar="S",
+        help="let the scenario begin when the robot is ready, after this time at the latest (default: at once)",
+    )  # fmt: skip
     parser.add_argument("--no-navigator", action="store_true", help="Nav2 runs elsewhere: no stand-in")
     return parser
 

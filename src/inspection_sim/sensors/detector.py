@@ -35,7 +35,9 @@ def real_picture(
         generator: random numbers.
     """
     air_k = air.temperature_c + 273.15
-    surface = surface_radiance(ideal.ravel().astype(np.float64) * KELVIN_PER_COUNT, np.full(ideal.size, MEAN_EMISSIVITY), air_k)
+    surface = surface_radiance(
+        ideal.ravel().astype(np.float64) * KELVIN_PER_COUNT, np.full(ideal.size, MEAN_EMISSIVITY), air_k
+    )
     tau = float(transmission(np.array([MEAN_DISTANCE_M]), air.temperature_c, air.relative_humidity)[0])
     arriving = tau * surface + (1.0 - tau) * float(radiance(air_k))
     blurred = cv2.GaussianBlur(arriving.reshape(ideal.shape), (0, 0), model.blur_px)

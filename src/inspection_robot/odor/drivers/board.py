@@ -15,6 +15,8 @@ import numpy as np
 import serial
 from numpy.typing import NDArray
 
+from inspection_contract.errors import InputError
+
 Floats = NDArray[np.float64]
 
 NOT_MEASURED = float("nan")
@@ -24,13 +26,8 @@ _LOST = (OSError, termios.error)  # what pyserial lets through when a port goes 
 T = TypeVar("T")
 
 
-class BoardError(Exception):
+class BoardError(InputError):
     """A board that is absent, silent or talks nonsense: port and fault in one line. Close it and open it again."""
-
-    def __init__(self, port: str, fault: str) -> None:
-        self.port = port
-        self.fault = " ".join(fault.split())
-        super().__init__(f"{port}: {self.fault}")
 
 
 @dataclass(frozen=True)
