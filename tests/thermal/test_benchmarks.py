@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inspection_contract.errors import InputError
+from tests.data import need
 
 faces = importlib.import_module("benchmarks.faces")
 fever = importlib.import_module("benchmarks.fever")
@@ -74,3 +75,12 @@ def test_tables_of_another_kind_are_named(tmp_path: Path) -> None:
         fever.read_table(tmp_path / "t.csv")
     with pytest.raises(InputError, match="cannot be read"):
         fever.read_table(tmp_path / "missing.csv")
+
+
+def test_on_people_measured_by_the_fda_the_uncertainty_holds_and_nothing_is_pulled_to_normal() -> None:
+    figures = fever.run(argparse.Namespace(data=need("thermal/fda_physionet") / "FLIR_groups1and2.csv"))
+    assert figures["auc_37_5"] >= 0.965
+    assert 0.97 <= figures["slope"] <= 1.03
+    assert 0.93 <= figures["coverage_95"] <= 0.97
+    assert abs(figures["bias_c"]) < 0.1
+    assert figures["auc_37_5"] > max(v for k, v in figures.items() if k.startswith("auc_37_5_"))

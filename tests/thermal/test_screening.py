@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -36,13 +37,14 @@ class KnownFaces:
         return self.faces
 
 
+@cache
 def apparent(skin_celsius: float, across: float, distance_m: float) -> float:
     """What a camera shows of skin: emissivity, air and size of source, by bisection of the chain's own models."""
     surroundings = Surroundings(
         emissivity=SKIN_EMISSIVITY, reflected_celsius=AMBIENT, atmosphere_celsius=AMBIENT, distance_m=distance_m
     )
     low, high = 20.0, 50.0
-    for _ in range(50):
+    for _ in range(24):
         middle = (low + high) / 2
         loss = loss_fraction(across)
         seen = middle * (1 - loss) + AMBIENT * loss
