@@ -36,6 +36,20 @@ class Listening:
     robot_ca: Path | None = None
 
 
+class CenterServer(uvicorn.Server):
+    """Ends the open streams first: they would otherwise hold up the end until they are cut."""
+
+    def __init__(self, configuration: uvicorn.Config, center: Center) -> None:
+        super().__init__(configuration)
+        self._center = center
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let listeners go, then wait for what is being answered."""
+        await self._center.tail.stop()
+        self._center.doorbells.close()
+        await super().shutdown(sockets)
+
+
 def serve(
     state: Path, settings: Settings, listening: Listening, demo: Path | None = None, robots: tuple[str, ...] = ()
 ) -> int:
@@ -69,8 +83,7 @@ def serve(
             configuration.load()
     except (OSError, ssl.SSLError) as error:
         raise InputError(listening.certificate or "", f"TLS cannot be set up: {error}") from error
-    server = uvicorn.Server(configuration)
-    server.run(sockets=[listener])
+    CenterServer(configuration, center).run(sockets=[listener])
     return 0
 
 

@@ -61,6 +61,7 @@ class Tail:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            self._task = None
         async with self._condition:
             self._condition.notify_all()
 

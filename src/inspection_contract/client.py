@@ -165,6 +165,10 @@ class CenterClient:
         """Say how the robot is."""
         self._send("PUT", "/api/v1/status", status.model_dump_json().encode(), {"Content-Type": "application/json"})
 
+    def put_live_picture(self, camera: str, jpeg: bytes) -> None:
+        """Show a live picture to officers who asked for it."""
+        self._send("PUT", f"/api/v1/live/{camera}", jpeg, {"Content-Type": "image/jpeg"})
+
     def events(self, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """Stored events after a cursor, oldest first."""
         answer = self._send("GET", f"{EVENTS_PATH}?after={after}&limit={limit}", b"", {})

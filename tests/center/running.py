@@ -17,6 +17,7 @@ import uvicorn
 from inspection_center.app import create_app
 from inspection_center.auth import accounts
 from inspection_center.auth.secrets import hash_password
+from inspection_center.server import CenterServer
 from inspection_center.service import Center
 from inspection_center.settings import Settings
 from inspection_contract.client import CenterClient
@@ -48,8 +49,9 @@ class RunningCenter:
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(create_app(self.center), log_level="error", timeout_graceful_shutdown=1, lifespan="on")
+        self._server = CenterServer(
+            uvicorn.Config(create_app(self.center), log_level="error", timeout_graceful_shutdown=1, lifespan="on"),
+            self.center,
         )
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
 

@@ -39,6 +39,11 @@ class Doorbells:
                 del self._waiting[robot]
         return True
 
+    def close(self) -> None:
+        """Let everybody go who waits."""
+        for robot in list(self._waiting):
+            self._ring(robot)
+
     def _ring(self, robot: str) -> None:
         for bell in self._waiting.get(robot, ()):
             bell.set()

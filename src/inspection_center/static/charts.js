@@ -15,6 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const ink = getComputedStyle(document.body).getPropertyValue("color");
   new uPlot({
     title: place.dataset.title, width: Math.min(place.clientWidth || 900, 1200), height: 260,
+    scales: { x: { range: [Date.now() / 1000 - Number(place.dataset.days) * 86400, Date.now() / 1000] } },
     axes: [{ stroke: ink }, { stroke: ink }],
     series: [{}, { label: place.dataset.findings, stroke: "#2a8bb5", width: 2, points: { show: true } },
       { label: place.dataset.alarms, stroke: "#c7303c", width: 2, dash: [6, 4], points: { show: true } }],
