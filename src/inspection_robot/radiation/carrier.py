@@ -17,7 +17,7 @@ from inspection_robot.radiation.walls import Walls
 
 Floats = NDArray[np.float64]
 CONVINCING = 4.0  # log-likelihood; odds of 55 to 1
-LEAST_SEEN = 0.6  # share of the measurements in which a track must have been seen
+LEAST_SEEN = 0.6  # share of the counts during which a track must have been seen
 MOVED_M = 1.0
 
 
@@ -59,7 +59,7 @@ def find_carrier(
     best, best_value, best_moved = "", -np.inf, 0.0
     for name, path in tracks.items():
         seen = np.isfinite(path).all(axis=1)
-        if seen.mean() < LEAST_SEEN:
+        if data.counts[seen].sum() < LEAST_SEEN * data.counts.sum():
             continue
         kernel = np.zeros(len(data.counts))
         squared = ((path[seen] - data.positions_m[seen]) ** 2).sum(axis=1) + parameters.height_difference_m**2
