@@ -389,7 +389,7 @@ def build(language: str, folder: Path) -> dict[str, object]:
 
 def main() -> None:
     """Build the languages given, or both."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     for language in sys.argv[1:] or ["en", "zh"]:
         print(json.dumps(build(language, HERE.parent / f"vosk-test-{language}")), flush=True)
 
