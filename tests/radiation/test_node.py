@@ -16,8 +16,18 @@ from inspection_sim.devices.radpro import RadProDevice
 pytestmark = pytest.mark.ros
 
 
+class PolledDevice(RadProDevice):
+    """Knows how often it was asked, so that simulated time can wait for the driver."""
+
+    polls = 0
+
+    def count(self) -> int:
+        self.polls += 1
+        return super().count()
+
+
 class Scene:
-    """An emulated counter and a clock that a test moves by hand."""
+    """An emulated counter and a clock that moves a second whenever the counter was asked."""
 
     def __init__(self, graph: Any, port: Path) -> None:
         from rosgraph_msgs.msg import Clock
@@ -25,16 +35,19 @@ class Scene:
         self.graph = graph
         self.time_s = 1000.0
         self.rate_cps = 5.0
-        self.device = RadProDevice(port, lambda: self.rate_cps, seed=3, clock=lambda: self.time_s)
+        self.device = PolledDevice(port, lambda: self.rate_cps, seed=3, clock=lambda: self.time_s)
         self._clock_type = Clock
+        self._seen_polls = 0
         self._clock = graph.probe.create_publisher(Clock, "/clock", 10)
 
-    def step(self, seconds: float = 0.5) -> None:
-        """Let simulated time pass."""
-        self.time_s += seconds
+    def step(self) -> bool:
+        """Let a second of simulated time pass once the counter was asked; always tell the time."""
+        asked, self._seen_polls = self.device.polls > self._seen_polls, self.device.polls
+        self.time_s += 1.0 if asked else 0.0
         message = self._clock_type()
         message.clock.sec, message.clock.nanosec = int(self.time_s), int(self.time_s % 1.0 * 1e9)
         self._clock.publish(message)
+        return asked
 
     def until(self, condition: Any) -> None:
         """Let time pass until the condition holds."""

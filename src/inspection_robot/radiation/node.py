@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -304,9 +303,10 @@ class RadiationNode(InspectionNode[RadiationParameters]):
             cells = round(_LOCAL_FIELD_M / resolution)
             self._field = FieldMap(FieldGrid(resolution, (place.x_m - half, place.y_m - half), cells, cells))
         self._field.add(place.x_m, place.y_m, result.interval.counts, result.interval.duration_s)
-        if time.monotonic() - self._field_s < _FIELD_PERIOD_S:
+        end_s = result.interval.end_s
+        if 0.0 <= end_s - self._field_s < _FIELD_PERIOD_S:  # a clock that went back starts anew
             return
-        self._field_s = time.monotonic()
+        self._field_s = end_s
         grid = self._field.grid
         layer = OccupancyGrid(data=self._field.cells(result.state.background_cps).ravel().tolist())
         layer.header.stamp, layer.header.frame_id = stamp, "map"
