@@ -21,6 +21,7 @@ from inspection_robot.documents.mrz_lines import TextLine, cut_line, find_lines
 STRIDE = 4
 BLANK = 37
 MAXIMUM_LINES = 24
+FEWEST_SEEN = 8
 STRETCHES = (1.0, 0.82, 1.2)
 SPACINGS = (1.7, 2.0, 2.4, 1.45, 2.8)
 """Distances of the lines of a zone, in pitches, that occur on documents; the likeliest first."""
@@ -79,8 +80,12 @@ class MrzReader:
         except Exception as error:  # onnxruntime's errors share no base class
             raise InputError(path, f"no usable model: {error}") from error
 
-    def read(self, picture: Gray) -> ZoneInPicture | None:
+    def read(self, picture: Gray, upside_down: bool = True) -> ZoneInPicture | None:
         """Read the zone of a picture that is at most 25° from upright, or upside down.
+
+        Args:
+            picture: (rows, columns) uint8.
+            upside_down: look at the picture the other way up too when nothing clear is found.
 
         Returns:
             The likeliest zone; nothing when no lines look like one.
@@ -89,7 +94,7 @@ class MrzReader:
         if upright is not None and upright.reading.certain:
             return upright
         found = [] if upright is None else [upright]
-        if upright is None or upright.reading.likelihood < -1.0:
+        if upside_down and (upright is None or upright.reading.likelihood < -0.15):
             turned = self._read_upright(np.ascontiguousarray(picture[::-1, ::-1]))
             if turned is not None:
                 height, width = picture.shape
@@ -102,7 +107,10 @@ class MrzReader:
         best: ReadLine | None = None
         for stretch in STRETCHES:
             cut, back = cut_line(picture, line, stretch)
-            found = _characters(line, self._classify(cut), back)
+            scores = self._classify(cut)
+            if stretch == STRETCHES[0] and len(_peaks(scores)[0]) < FEWEST_SEEN:
+                return None  # other print, or none: the other heights will not make a zone of it
+            found = _characters(line, scores, back)
             if found is not None and (best is None or _strength(found) > _strength(best)):
                 best = found
             if best is not None and best.quality > 0.93:
@@ -197,10 +205,16 @@ def _strength(line: ReadLine) -> float:
     return line.quality * min(len(line.centres), 44) / 44
 
 
-def _characters(line: TextLine, scores: NDArray[np.float64], back: NDArray[np.float64]) -> ReadLine | None:
+def _peaks(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Columns where a character stands, and the probability of ink in every column."""
     ink = 1.0 - np.exp(scores[:, BLANK])
     smooth = np.convolve(ink, (0.25, 0.5, 0.25), "same")
     peaks = np.flatnonzero((smooth > 0.4) & (smooth >= np.roll(smooth, 1)) & (smooth > np.roll(smooth, -1)))
+    return peaks, ink
+
+
+def _characters(line: TextLine, scores: NDArray[np.float64], back: NDArray[np.float64]) -> ReadLine | None:
+    peaks, ink = _peaks(scores)
     if len(peaks) < 20:
         return None
     weights = np.stack([ink[np.clip(peaks + offset, 0, len(ink) - 1)] for offset in (-1, 0, 1)])
