@@ -25,6 +25,12 @@ from tests.center.running import EnrolledRobot, RunningCenter
 from tests.contract.builders import OUTBOX, detection
 
 
+@pytest.fixture
+def running(running_on_each: RunningCenter) -> RunningCenter:
+    """Every test here holds on both databases."""
+    return running_on_each
+
+
 def events(robot: str, bodies: Sequence[Event], first: int = 1, outbox: UUID = OUTBOX) -> list[bytes]:
     now = datetime.now(UTC)
     return [
@@ -198,8 +204,9 @@ def test_active_content_is_never_served_as_such(running: RunningCenter) -> None:
 
 
 def test_a_full_disk_is_told_loses_nothing_and_is_left_behind(running: RunningCenter) -> None:
+    if running.center.settings.database_url:
+        pytest.skip("only SQLite can be made to think that its disk is full")
     robot = running.enrol()
-    engine = running.center.engine
 
     def limit_pages(extra: int) -> None:
         def job(transaction: Any) -> None:
@@ -217,7 +224,6 @@ def test_a_full_disk_is_told_loses_nothing_and_is_left_behind(running: RunningCe
         # A fresh connection has no such limit: the disk has room again.
         receipt = client.send_events(robot.name, robot.key, batch)
     assert receipt.stored == 50
-    assert engine.dialect.name == "sqlite"
 
 
 def test_readiness_says_when_nothing_can_be_stored(running: RunningCenter, monkeypatch: pytest.MonkeyPatch) -> None:

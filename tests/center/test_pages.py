@@ -37,6 +37,12 @@ PAGES = {
 ATTACK = "<script>alert(1)</script>'\"; DROP TABLE alert; --{{7*7}}"
 
 
+@pytest.fixture
+def running(running_on_each: RunningCenter) -> RunningCenter:
+    """Every test here holds on both databases."""
+    return running_on_each
+
+
 def csrf(http: httpx.Client) -> dict[str, str]:
     match = re.search(r'name="csrf" value="([^"]+)"', http.get("/").text)
     assert match is not None
