@@ -20,7 +20,7 @@ from inspection_robot.odor.board_track import BoardTrack, TrackSettings, describ
 from inspection_robot.odor.drivers import BoardReading
 from inspection_robot.odor.features import exposure_feature_names
 from inspection_robot.odor.onnx_model import Calibration, to_onnx
-from inspection_robot.odor.recalibration import recalibrate
+from inspection_robot.odor.recalibration import Reference, as_met, recalibrate
 from inspection_robot.odor.recognition import Sniffs, fit, recognise
 from inspection_robot.odor.scores import area_under_roc
 from inspection_sim.devices.mox_array import CHANNELS, SENSITIVITIES, Unit, make_unit
@@ -49,17 +49,17 @@ def features_of(resistances: np.ndarray, humidity: float) -> np.ndarray | None:
         update = track.update(reading, number * PERIOD_S)
     if update is None or update.exposure is None or len(update.exposure.response) < 4:
         return None
-    return describe(update.exposure, PERIOD_S)
+    return describe(update.exposure)
 
 
 def plume_sniffs(units: list[Unit], count: int, generator: np.random.Generator, substances=SUBSTANCES) -> Sniffs:
-    """Sniffs of every substance on every unit as a robot meets them: whiffs of 3–60 ppm, 5–12 s, any humidity."""
+    """Sniffs of every substance on every unit as a robot meets them: whiffs of 2–200 ppm, 5–12 s, any humidity."""
     rows, labels = [], []
     for unit in units:
         for substance in substances:
             for _ in range(count):
                 samples = int(generator.integers(round(5 / PERIOD_S), round(12 / PERIOD_S)))
-                ppm = np.exp(generator.uniform(np.log(3.0), np.log(60.0))) * plume_factor(samples, generator)
+                ppm = np.exp(generator.uniform(np.log(2.0), np.log(200.0))) * plume_factor(samples, generator)
                 humidity = generator.uniform(0.25, 0.7)
                 features = features_of(sniff_ohm(unit, substance, ppm, CLEAN_S, generator, humidity), humidity)
                 if features is not None:
@@ -89,32 +89,37 @@ def main() -> None:
     generator = np.random.default_rng(2026)
     units = [make_unit(1000 + number) for number in range(TRAINING_UNITS)]
     reference = plume_sniffs(units, SNIFFS_PER_UNIT, generator)
+    docks = [dock_sniffs(unit, 1, generator) for unit in units]
+    anchors = Sniffs(np.vstack([dock.features for dock in docks]), np.concatenate([dock.labels for dock in docks]))
     figures: dict[str, float] = {"training_sniffs": len(reference), "training_units": TRAINING_UNITS}
     scores = []
     for number in range(4):
         unit = make_unit(2000 + number, drift=0.1)
-        scores.append(measure(reference, unit, generator))
+        scores.append(measure(reference, anchors, unit, generator))
     for name in scores[0]:
         figures[name] = round(float(np.mean([score[name] for score in scores])), 4)
     names = exposure_feature_names(CHANNELS)
     blank = Calibration(f"MOX {SIMULATOR_SERIAL}", names, (), (), (), float("nan"), 0.0, float("nan"))
     shots = dock_sniffs(unit_of(SIMULATOR_SERIAL), DOCK_SNIFFS, generator)
-    model, calibration, _ = recalibrate(reference, shots, None, FAMILIES, blank)
+    kept = Reference(reference, anchors, names, FAMILIES)
+    model, calibration, _ = recalibrate(kept, shots, None, blank)
     (arguments.output / "odor_mox.onnx").write_bytes(to_onnx(model, calibration))
     np.savez_compressed(
         arguments.output / "odor_mox_reference.npz",
         features=reference.features.astype(np.float32),
         labels=reference.labels,
+        dock_features=anchors.features.astype(np.float32),
+        dock_labels=anchors.labels,
         names=np.array(names),
         families=np.array([FAMILIES[name] for name in np.unique(reference.labels)]),
     )
     print(json.dumps(figures))
 
 
-def measure(reference: Sniffs, unit: Unit, generator: np.random.Generator) -> dict[str, float]:
+def measure(reference: Sniffs, anchors: Sniffs, unit: Unit, generator: np.random.Generator) -> dict[str, float]:
     """Figures on one unit that is in nothing else, with and without its dock sniffs."""
     test = plume_sniffs([unit], 12, generator)
-    shots = dock_sniffs(unit, DOCK_SNIFFS, generator)
+    shots = as_met(dock_sniffs(unit, DOCK_SNIFFS, generator), anchors, reference)
     family = np.vectorize(FAMILIES.get)
     values: dict[str, float] = {}
     for name, calibration in (("plus_0", None), ("plus_5", shots)):

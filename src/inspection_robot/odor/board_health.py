@@ -126,9 +126,9 @@ def update(
 
 
 def judge_references(state: HealthState, expected: Floats, found: Floats, settings: HealthSettings) -> HealthState:
-    """Compare responses to a reference odor (C,) with those of the last calibration; remember poisoned channels.
+    """Compare what the channels felt of the reference odors (C,) with the last calibration; remember poisoned ones.
 
-    Channels whose expected response is below a tenth of the largest are not judged.
+    Channels that are expected to feel less than a tenth of what the best one feels are not judged.
     """
     strong = np.abs(expected) >= 0.1 * np.abs(expected).max()
     weak = strong & (np.abs(found) < settings.poisoned_fraction * np.abs(expected))

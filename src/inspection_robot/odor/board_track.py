@@ -158,6 +158,6 @@ class BoardTrack:
         return Exposure(onset, times[part] - onset, responses[part], self._intensity)
 
 
-def describe(exposure: Exposure, period_s: float) -> Floats:
+def describe(exposure: Exposure) -> Floats:
     """Features (F,) of an exposure; see :func:`inspection_robot.odor.features.exposure_features`."""
-    return exposure_features(exposure.response, period_s)
+    return exposure_features(exposure.response)

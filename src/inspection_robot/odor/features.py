@@ -16,7 +16,10 @@ Floats = NDArray[np.float64]
 
 WINDOW_STATISTICS = ("level", "trend", "spread", "low", "high", "roughness")
 FEWEST_SAMPLES = 4  # of an exposure
-EXPOSURE_STATISTICS = ("response", "rise", "trend", "pattern")
+EXPONENT = (
+    0.7  # of the power law of metal-oxide sensors; TGS2620 for ethanol, Monroy et al., Sensors 17 (2017) 1479 [1]
+)
+LEAST_RESPONSE = 0.003  # log of signal over baseline that stands for "none": about the noise of one reading [1]
 
 
 def signed_log(values: Floats) -> Floats:
@@ -46,39 +49,45 @@ def window_feature_names(channels: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{channel}.{statistic}" for statistic in WINDOW_STATISTICS for channel in channels)
 
 
-def exposure_features(log_ratio: Floats, period_s: float) -> Floats:
-    """Describe one exposure to a smell: (T, C) logarithm of signal over tracked baseline → (4·C,) features.
+def exposure_features(log_ratio: Floats) -> Floats:
+    """Describe one exposure to a smell: (T, C) logarithm of signal over tracked baseline → (C + 1,) features.
 
-    Order as in :func:`exposure_feature_names`: mean response of the last third; steepest rise over 1 s; trend over
-    the last half [1/s]; and ``pattern``, the response divided by that of all channels together, which does not change
-    with concentration while the channels follow power laws.
+    The mean response of the last third is turned into the concentration that each channel feels (inverse of its power
+    law, relative to its half concentration). ``pattern`` is the logarithm of it relative to all channels together,
+    which does not change with the concentration in the air; ``strength`` is what all have in common. Order as in
+    :func:`exposure_feature_names`.
 
     Args:
-        log_ratio: at least four samples.
-        period_s: between samples [s].
+        log_ratio: at least :data:`FEWEST_SAMPLES` samples.
 
     Raises:
         InputError: too few samples, or numbers that are not finite.
     """
     samples = len(log_ratio)
     if samples < FEWEST_SAMPLES or not np.isfinite(log_ratio).all():
-        raise InputError(
-            "odor exposure", f"{samples} samples" if samples < FEWEST_SAMPLES else "numbers that are not finite"
-        )
+        fault = f"{samples} samples" if samples < FEWEST_SAMPLES else "numbers that are not finite"
+        raise InputError("odor exposure", fault)
     response = log_ratio[-max(samples // 3, 1) :].mean(axis=0)
-    lag = min(max(round(1.0 / period_s), 1), samples - 1)
-    change = log_ratio[lag:] - log_ratio[:-lag]
-    rise = np.take_along_axis(change, np.abs(change).argmax(axis=0)[None, :], axis=0)[0]
-    second = log_ratio[samples // 2 :]
-    time_s = np.arange(len(second)) * period_s
-    trend = np.polynomial.polynomial.polyfit(time_s, second, 1)[1]
-    pattern = response / max(float(np.linalg.norm(response)), 1e-9)
-    return np.concatenate([response, rise, trend, pattern])
+    felt = np.log(felt_concentration(np.maximum(response, LEAST_RESPONSE)))
+    strength = felt.mean()
+    return np.append(felt - strength, strength)
+
+
+def felt_concentration(response: Floats, exponent: float = EXPONENT) -> Floats:
+    """Concentration that a channel feels, relative to its half concentration: inverse of R = R0·(1 + x)^−β."""
+    result: Floats = np.expm1(np.maximum(response, 0.0) / exponent)
+    return result
 
 
 def exposure_feature_names(channels: Sequence[str]) -> tuple[str, ...]:
     """Names of :func:`exposure_features` in order."""
-    return tuple(f"{channel}.{statistic}" for statistic in EXPOSURE_STATISTICS for channel in channels)
+    return (*(f"{channel}.pattern" for channel in channels), "strength")
+
+
+def concentrations_of(features: Floats) -> Floats:
+    """Back from exposure features (…, C + 1) to the concentration that each channel felt (…, C)."""
+    result: Floats = np.exp(features[..., :-1] + features[..., -1:])
+    return result
 
 
 def heater_cycle_features(resistances_ohm: Floats) -> Floats:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_robot.odor.features import EXPONENT, felt_concentration
+
 Floats = NDArray[np.float64]
 
 SIGMA_0_M = 0.10  # radius of a fresh filament [m]
@@ -21,7 +23,6 @@ GROWTH_M2_S = 10e-4  # of a filament's variance [m²/s]
 DIFFUSIVITY_M2_S = 0.002  # turbulent, of filament centres: 2 cm steps every 0.1 s [m²/s]
 MEANDER_M2_S = 0.02  # slow changes of wind direction that the mean wind does not hold [m²/s]
 RISE_S, FALL_S = 3.0, 16.0  # TGS2620, Monroy 2017 [s]
-EXPONENT = 0.7  # of the power law, TGS2620, ibid. [1]
 _AGES_S = np.geomspace(0.2, 60.0, 28)  # ages of filaments the mean is taken over [s]
 _AGE_STEPS_S = np.gradient(_AGES_S)
 
@@ -72,7 +73,7 @@ def air_concentration(
         rise_s: τ while the concentration rises [s].
         fall_s: τ while it falls [s].
     """
-    felt = np.expm1(np.maximum(response, 0.0) / exponent)
+    felt = felt_concentration(response, exponent)
     slope = np.gradient(felt, period_s, axis=0)
     result: Floats = np.maximum(felt + np.where(slope > 0.0, rise_s, fall_s) * slope, 0.0)
     return result

@@ -207,7 +207,7 @@ class OdorNode(InspectionNode[OdorParameters]):
         if early or not self._gate.fresh:
             reason = self._gate.reason or "unsure"
             return Judgement(Verdict.UNRECOGNISED, "", "", 0.0, reason), None
-        features = describe(exposure, self._period_s)
+        features = describe(exposure)
         recognition = self._recogniser.recognise(features[None, :])
         return judge(recognition, 0, self._recogniser.calibration, self._gate), recognition
 
@@ -345,7 +345,7 @@ class OdorNode(InspectionNode[OdorParameters]):
             exposure = slot.track.exposure()
         if exposure is None or exposure.onset_s < self._presented_s or not exposure.describable:
             return None
-        return describe(exposure, self._period_s)
+        return describe(exposure)
 
     def _wait(self, goal: Any, seconds: float) -> bool:
         """Wait on the node's clock; False when the goal is to end."""
@@ -362,8 +362,7 @@ class OdorNode(InspectionNode[OdorParameters]):
         blank = Calibration(board, names, (), (), (), self._now_s(), 0.0, math.nan)
         model, calibration, drift = recalibration.recalibrate(self._reference, sniffs, previous, blank)
         if previous is not None:
-            channels = len(slot.track.channels)
-            expected, found = (recalibration.strongest(item, channels) for item in (previous, sniffs))
+            expected, found = (recalibration.strongest(item) for item in (previous, sniffs))
             with self._lock:
                 slot.track.judge_references(expected, found)
         result.drift, result.accuracy = drift.total, drift.accuracy

@@ -6,7 +6,8 @@ distance to the third nearest of the training sniffs moved onto today's class me
 second knows the spread over concentrations that a few sniffs cannot show.
 
 The threshold needs no unknown substance: each known group of classes (a family, or each class by itself) is left out in
-turn and plays the unknown; the threshold is the most careful of the low quantiles of those scores.
+turn and plays the unknown; the threshold is the most careful of the low quantiles of those scores, and never above
+what nearly all known sniffs score.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Labels = NDArray[np.str_]
 _SHRINKAGE = 0.3
 _CALIBRATION_WEIGHT = 100.0
 _NAMED_UNKNOWNS = 0.02  # share of the left-out class that may stay below the threshold
+_KNOWN_KEPT = 0.99  # share of the known sniffs that the threshold keeps at the most
 _MAXIMUM_EXEMPLARS = 2000  # training sniffs kept for distances; more add nothing but time
 
 
@@ -59,10 +61,8 @@ def fit(
         held = _align_classes(features[~rest], labels[~rest], shot_features[~rest_shots], shot_labels[~rest_shots])
         partial = _fit_geometry(features[rest], labels[rest], shot_features[rest_shots], shot_labels[rest_shots])
         quantiles.append(float(np.quantile(score(partial, held), _NAMED_UNKNOWNS)))
-    if not quantiles:
-        # Leaving one of two classes out leaves nothing to discriminate: take the spread of what is known instead.
-        known = score(model, np.vstack([features, shot_features]))
-        quantiles = [2.0 * float(np.quantile(known, 0.99))]
+    # With two classes nothing is left to discriminate when one is left out: the known sniffs alone set the threshold.
+    quantiles.append(_known_quantile(model))
     return replace(model, threshold=max(min(quantiles), 1e-9))
 
 
@@ -75,6 +75,14 @@ def score(model: NoveltyModel, features: Floats) -> Floats:
     third: Floats = np.partition(everything, rank, axis=1)[:, rank]
     result: Floats = nearest + third
     return result
+
+
+def _known_quantile(model: NoveltyModel) -> float:
+    """Score that nearly all known sniffs stay below, each judged by the others."""
+    nearest = _distances(model.aligned, model.exemplars).min(axis=1)
+    everything = np.sort(_distances(model.aligned, np.vstack([model.aligned, model.exemplars])), axis=1)
+    third = everything[:, min(3, everything.shape[1] - 1)]  # the first is the sniff itself
+    return float(np.quantile(nearest + third, _KNOWN_KEPT))
 
 
 def _fit_geometry(features: Floats, labels: Labels, shot_features: Floats, shot_labels: Labels) -> NoveltyModel:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_contract.errors import InputError
+from inspection_robot.odor.features import concentrations_of
 from inspection_robot.odor.onnx_model import Calibration
 from inspection_robot.odor.recognition import RecognitionModel, Sniffs, fit, no_sniffs, recognise
 
@@ -126,11 +127,12 @@ def cross_validate(reference: Sniffs, sniffs: Sniffs) -> float:
     return right / len(sniffs)
 
 
-def strongest(sniffs: Sniffs, channels: int) -> Floats:
-    """Strongest mean response (C,) of each channel to any reference; the first features are the responses."""
-    names = np.unique(sniffs.labels)
-    means = np.stack([sniffs.features[sniffs.labels == name, :channels].mean(axis=0) for name in names])
-    result: Floats = means.max(axis=0)
+def strongest(sniffs: Sniffs) -> Floats:
+    """Strongest mean concentration (C,) that each channel felt of any reference."""
+    felt = concentrations_of(sniffs.features)
+    result: Floats = np.stack([felt[sniffs.labels == name].mean(axis=0) for name in np.unique(sniffs.labels)]).max(
+        axis=0
+    )
     return result
 
 
