@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pypinyin import Style, lazy_pinyin
-from scipy.signal import resample_poly
 
 from inspection_sim.scenario import ROBOT
 from inspection_sim.simulation import Simulation
@@ -37,6 +36,8 @@ def synthesise(text: str, language: str) -> NDArray[np.float32]:
     Raises:
         RuntimeError: espeak-ng is missing or failed.
     """
+    from scipy.signal import resample_poly  # a second of start-up that only scenarios with questions need
+
     program = shutil.which("espeak-ng")
     if program is None:
         raise RuntimeError("espeak-ng is not installed: passengers stay silent")
