@@ -207,7 +207,6 @@ class Scenario:
     passengers: tuple[PassengerSpec, ...] = ()
     objects: tuple[ObjectSpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
-    route: str = ""
 
     def check(self, where: str) -> None:
         """Refuse what no world could run."""
