@@ -36,7 +36,7 @@ class WatchParameters:
     Attributes:
         windows_s: lengths of the tested windows [s], shortest first.
         drift_tolerance: ratio of rates that the background itself may show, for each window: the longer a window,
-            the further a patrol has come in it.
+            the further a patrol has come in it. Readings longer than a window get the tolerance of their own length.
         false_alarms_per_hour: chance alarms allowed in an hour over all windows and tests.
         background_s: length of the learnt background [s].
         background_least_s: background needed before the first test [s].
@@ -48,8 +48,8 @@ class WatchParameters:
     """
 
     windows_s: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
-    drift_tolerance: tuple[float, ...] = (1.3, 1.3, 1.8, 2.2)
-    false_alarms_per_hour: float = 0.01
+    drift_tolerance: tuple[float, ...] = (1.0, 1.05, 1.4, 1.8)
+    false_alarms_per_hour: float = 0.05
     background_s: float = 300.0
     background_least_s: float = 10.0
     quiet_s: float = 10.0
@@ -204,16 +204,16 @@ class CountWatch:
         return counts / live_s if live_s > 0.0 else 0.0
 
     def _limit(self, interval_s: float) -> float:
-        return self.parameters.false_alarms_per_hour * interval_s / 3600.0 / len(self.parameters.windows_s)
+        # Readings that come seldom get no larger share each: real backgrounds jump between them.
+        return self.parameters.false_alarms_per_hour * min(interval_s, 1.0) / 3600.0 / len(self.parameters.windows_s)
 
     def _test(self) -> tuple[float, tuple[int, float], int]:
         best: tuple[float, tuple[int, float], int] = (1.0, self._newest(self.parameters.windows_s[0]), 0)
         if self._background_live_s <= 0.0:
             return best
-        for index, (length_s, tolerance) in enumerate(
-            zip(self.parameters.windows_s, self.parameters.drift_tolerance, strict=True)
-        ):
+        for index, length_s in enumerate(self.parameters.windows_s):
             counts, live_s = self._newest(length_s)
+            tolerance = float(np.interp(live_s, self.parameters.windows_s, self.parameters.drift_tolerance))
             p = conditional_p(counts, live_s, self._background_counts, self._background_live_s, tolerance)
             if p < best[0]:
                 best = (p, (counts, live_s), index)

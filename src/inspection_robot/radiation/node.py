@@ -73,7 +73,7 @@ class RadiationParameters:
     )  # fmt: skip
     port: str = parameter("", "Serial port, or serial number of a radiacode; empty: look everywhere", read_only=True)
     frame_id: str = parameter("radiation_link", "Frame of the detector", read_only=True)
-    false_alarms_per_hour: float = parameter(0.01, "Budget of chance alarms [1/h]", minimum=1e-6, maximum=10.0)
+    false_alarms_per_hour: float = parameter(0.05, "Budget of chance alarms [1/h]", minimum=1e-6, maximum=10.0)
     background_s: float = parameter(300.0, "Length of the learnt background [s]", minimum=30.0, maximum=3600.0)
     saturation_cps: float = parameter(0.0, "Rate above which the detector is blinded [1/s]; 0: not known", minimum=0.0)
     cps_per_usv_h: float = parameter(
