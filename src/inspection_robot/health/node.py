@@ -175,7 +175,7 @@ class HealthNode(InspectionNode[HealthParameters]):
 
         Launchers name node and namespace on the command line.
         """
-        words = {f"__node:={node}", f"__ns:={self.get_namespace()}"}
+        words = {f"__node:={node}"} | ({f"__ns:={self.get_namespace()}"} if self.get_namespace() != "/" else set())
         oldest_start = time.time() - self.parameters.transition_s  # process ages are wall-clock, as the kernel's are
         for process in psutil.process_iter(["cmdline", "create_time"]):
             if words <= set(process.info["cmdline"] or ()) and process.info["create_time"] < oldest_start:

@@ -7,6 +7,7 @@ JSON list of ``{"module", "name", "where", "parameters"}`` from standard input.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import sys
 import typing
@@ -22,6 +23,11 @@ from inspection_robot.ros.parameter_files import Given, Section, check, load
 
 def parameters_of(module_name: str) -> type[Any] | None:
     """The parameter dataclass of the node that a module defines; None when it defines none."""
+    try:
+        if importlib.util.find_spec(module_name) is None:
+            return None
+    except ModuleNotFoundError:
+        return None  # an executable that is no node of the robot, like the simulator
     module = importlib.import_module(module_name)
     for value in vars(module).values():
         if not isinstance(value, type) or value.__module__ != module_name:

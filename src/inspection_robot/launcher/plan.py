@@ -47,7 +47,8 @@ class NodeProcess:
     def command(self, program: Path) -> list[str]:
         """The command line, in the words that launch_ros uses too."""
         words = [str(program), *self.arguments, "--ros-args", "-r", f"__node:={self.name}"]
-        words += ["-r", f"__ns:={self.namespace}"]
+        if self.namespace != "/":
+            words += ["-r", f"__ns:={self.namespace}"]
         for parameter in self.parameters:
             if isinstance(parameter, Path):
                 words += ["--params-file", str(parameter)]

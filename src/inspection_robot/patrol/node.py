@@ -220,9 +220,10 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         if not interruption and now_s - self._free_since_s < self.parameters.resume_after_s:
             interruption = "waiting after an interruption"
         before = (mission.state, mission.reason, mission.progress.waypoint, len(mission.progress.skipped))
+        known = set(mission.progress.skipped)
         mission.tick(Situation(now_s, interruption, self._battery))
-        for index, reason in mission.progress.skipped.items():
-            name = mission.route.waypoints[index].name
+        for index in mission.progress.skipped.keys() - known:
+            name, reason = mission.route.waypoints[index].name, mission.progress.skipped[index]
             self.fault(f"skipped_{name}", f"waypoint {name} is skipped: {reason}", Severity.WARNING, part="mission")
         self._store(mission)
         if mission.finished is not None:
