@@ -70,8 +70,7 @@ def create_app(center: Center) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        center.doorbells.start()
-        await center.tail.start()
+        await center.start()
         house_keeping = asyncio.create_task(keep_house(center))
         try:
             yield
@@ -79,7 +78,7 @@ def create_app(center: Center) -> FastAPI:
             house_keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await house_keeping
-            await center.tail.stop()
+            await center.stop()
             center.close()
 
     app = FastAPI(

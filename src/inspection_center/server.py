@@ -45,8 +45,7 @@ class CenterServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let listeners go, then wait for what is being answered."""
-        await self._center.tail.stop()
-        self._center.doorbells.close()
+        await self._center.stop()
         await super().shutdown(sockets)
 
 

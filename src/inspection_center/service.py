@@ -17,7 +17,10 @@ from inspection_center.commands.doorbell import Doorbells
 from inspection_center.database import schema
 from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import StorageError, Transaction, Writer
-from inspection_center.live import LivePictures
+from inspection_center.fanout import Fanout
+from inspection_center.floor_plan import read_floor_plan
+from inspection_center.live import Camera, LivePictures
+from inspection_center.s3 import S3BlobStore
 from inspection_center.settings import Settings
 from inspection_center.tail import Tail
 from inspection_contract.errors import InputError
@@ -42,13 +45,15 @@ class Center:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(state, f"cannot be the state folder: {error.strerror}") from error
+        self.floor_plan = read_floor_plan(Path(settings.floor_plan)) if settings.floor_plan else None
         self.engine = open_database(state, settings)
         self.key: SigningKey = load_signing_key(state / KEY_FILE)
-        self.blobs: BlobStore = FileBlobStore(state / "evidence")
+        self.blobs: BlobStore = S3BlobStore(settings.s3) if settings.s3 else FileBlobStore(state / "evidence")
         self.writer = Writer(self.engine)
         self.tail = Tail(self.engine)
         self.doorbells = Doorbells()
         self.live = LivePictures()
+        self.fanout = Fanout(self, settings.nats_url) if settings.nats_url else None
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run a job on the writer and wait for its commit.
@@ -57,6 +62,39 @@ class Center:
             StorageError: the database cannot take it now.
         """
         return await asyncio.wrap_future(self.writer.submit(job))
+
+    async def start(self) -> None:
+        """Begin to tell news; called inside the running loop."""
+        self.doorbells.start()
+        await self.tail.start()
+        if self.fanout is not None:
+            await self.fanout.start()
+
+    async def stop(self) -> None:
+        """Let every listener go."""
+        await self.tail.stop()
+        self.doorbells.close()
+        if self.fanout is not None:
+            await self.fanout.stop()
+
+    def ring(self, name: str) -> None:
+        """Wake those who wait for a robot's commands or for the alert queue, here and at the other instances."""
+        self.doorbells.ring(name)
+        if self.fanout is not None:
+            self.fanout.tell_bell(name)
+
+    def tell_events(self) -> None:
+        """Events were stored: wake the listeners here and at the other instances."""
+        self.tail.wake()
+        if self.fanout is not None:
+            self.fanout.tell_events()
+
+    def show(self, robot: str, camera: Camera, picture: bytes) -> bool:
+        """Keep a live picture, here and at the other instances; False when it is no JPEG."""
+        kept = self.live.put(robot, camera, picture)
+        if kept and self.fanout is not None:
+            self.fanout.tell_picture(robot, camera, picture)
+        return kept
 
     def close(self) -> None:
         """Finish what is queued and let the database go."""

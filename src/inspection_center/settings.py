@@ -59,7 +59,7 @@ class Settings(BaseModel):
     language: Literal["zh", "en"] = "en"
     """Of a browser that asks for neither."""
     floor_plan: str = ""
-    """Folder with `plan.png` and `plan.yaml` (ROS map_server's form); empty: a plain grid."""
+    """ROS map_server's YAML file whose picture is drawn below the floor plan; empty: a plain hall."""
     retention: RetentionSettings = RetentionSettings()
 
 

@@ -168,9 +168,9 @@ async def report_events(
     arrival = Arrival(received, offset_s, inspection_outbox_first)
 
     def job(transaction: Transaction) -> IngestReceipt:
-        transaction.after_commit.append(center.tail.wake)
+        transaction.after_commit.append(center.tell_events)
         if batch.concerns_alerts:
-            transaction.after_commit.append(lambda: center.doorbells.ring(ALERTS))
+            transaction.after_commit.append(lambda: center.ring(ALERTS))
         return store_batch(transaction, batch, arrival)
 
     try:
@@ -214,7 +214,7 @@ async def report_status(request: Request, robot: Robot) -> Response:
 async def put_live_picture(request: Request, robot: Robot, camera: Camera) -> Response:
     """Show a picture that an officer asked for. It is kept in memory only."""
     picture = await read_body(request, MAXIMUM_BYTES)
-    if not center_of(request).live.put(robot.name, camera, picture):
+    if not center_of(request).show(robot.name, camera, picture):
         raise HTTPException(415, "not a JPEG")
     return Response(status_code=204)
 

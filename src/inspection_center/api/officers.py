@@ -118,7 +118,7 @@ async def decide_alert(request: Request, officer: Decider, alert_id: AlertId, ve
             transaction, center.key, str(alert_id), officer, verdict.verdict, verdict.reason
         )
     )
-    center.doorbells.ring(robot)
+    center.ring(robot)
     return Response(status_code=204)
 
 
@@ -166,7 +166,7 @@ async def give_order(request: Request, officer: Commander, order: NewOrder) -> d
             place_name=order.place_name,
         )
     )
-    center.doorbells.ring(order.robot)
+    center.ring(order.robot)
     return {"order_id": identity}
 
 
@@ -186,7 +186,7 @@ async def announce(request: Request, officer: Commander, announcement: NewAnnoun
         )
     )
     for name in names:
-        center.doorbells.ring(name)
+        center.ring(name)
     return {"robots": names}
 
 

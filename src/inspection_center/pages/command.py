@@ -22,6 +22,7 @@ from inspection_center.clock import now, parse
 from inspection_center.commands.doorbell import ALERTS
 from inspection_center.database import queries
 from inspection_center.pages.rendering import language_of, page, render
+from inspection_center.problems import NotFound
 from inspection_center.service import Center, center_of
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ async def command_page(request: Request, officer: Reader) -> HTMLResponse:
     """Floor plan and queue."""
     center = center_of(request)
     queue = await run_in_threadpool(_queue, center)
-    return page(request, "command.html", officer, alerts=queue, cursor=center.tail.last)
+    return page(request, "command.html", officer, alerts=queue, plan=center.floor_plan)
 
 
 @router.get("/fragments/alerts")
@@ -56,6 +57,15 @@ async def live_stream(request: Request, _reader: Reader) -> StreamingResponse:
 async def live_map(request: Request, _reader: Reader) -> JSONResponse:
     """What the floor plan shows: robots, people tracks, open alarms with a place."""
     return JSONResponse(await run_in_threadpool(_map, center_of(request)), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/plan.png")
+def floor_plan(request: Request, _reader: Reader) -> Response:
+    """The picture below the plan."""
+    plan = center_of(request).floor_plan
+    if plan is None:
+        raise NotFound("there is no floor plan")
+    return Response(plan.png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.get("/alerts/{alert_id}")
@@ -95,14 +105,14 @@ async def decide(
     robot = await center.write(
         lambda transaction: alerts.decide(transaction, center.key, str(alert_id), officer, given.verdict, given.reason)
     )
-    center.doorbells.ring(robot)
+    center.ring(robot)
     return await _changed(request, officer, alert_id)
 
 
 async def _changed(request: Request, officer: Principal, alert_id: UUID) -> Response:
     """The queue for a page that asked from it, else the alert's page."""
     center = center_of(request)
-    center.doorbells.ring(ALERTS)
+    center.ring(ALERTS)
     if request.headers.get("hx-target") == "queue":
         queue = await run_in_threadpool(_queue, center)
         return HTMLResponse(render("alert_queue.html", language_of(request), alerts=queue, principal=officer))

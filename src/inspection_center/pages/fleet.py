@@ -99,7 +99,7 @@ async def give_order(
             place_name=order.place_name,
         )
     )
-    center.doorbells.ring(order.robot)
+    center.ring(order.robot)
     return RedirectResponse("/orders", 303)
 
 
@@ -130,7 +130,7 @@ async def announce(
         )
     )
     for name in names:
-        center.doorbells.ring(name)
+        center.ring(name)
     return RedirectResponse(f"/robots/{robot}" if robot else "/robots", 303)
 
 
@@ -145,7 +145,7 @@ async def live_view(
     await center.write(
         lambda transaction: orders.ask_live_view(transaction, center.key, officer, name, camera, enable == "yes")
     )
-    center.doorbells.ring(name)
+    center.ring(name)
     return RedirectResponse(f"/robots/{name}?camera={camera}", 303)
 
 

@@ -96,7 +96,7 @@ async def publish_watchlist(request: Request, officer: ListWriter) -> Response:
     center = center_of(request)
     names = await center.write(lambda transaction: watchlist.publish(transaction, center.key, officer))
     for name in names:
-        center.doorbells.ring(name)
+        center.ring(name)
     return RedirectResponse("/watchlist", 303)
 
 

@@ -6,9 +6,11 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!place || !window.L) return;
   const map = L.map(place, { crs: L.CRS.Simple, minZoom: -2, maxZoom: 6, attributionControl: false, zoomSnap: 0.5 });
   map.setView([15, 30], 3.5);
-  const plan = { width: 60, height: 30 };
-  L.rectangle([[0, 0], [plan.height, plan.width]], { className: "hall", fill: false, weight: 2, color: "#5b6875" }).addTo(map);
-  map.fitBounds([[0, 0], [plan.height, plan.width]]);
+  const [west, south, east, north] = (place.dataset.bounds || "0,0,60,30").split(",").map(Number);
+  const bounds = [[south, west], [north, east]];
+  if (place.dataset.bounds) L.imageOverlay("/plan.png", bounds, { opacity: 0.6 }).addTo(map);
+  else L.rectangle(bounds, { className: "hall", fill: false, weight: 2, color: "#5b6875" }).addTo(map);
+  map.fitBounds(bounds);
   const layers = new Map();
   const mark = (shape, name) => L.divIcon({ className: "", html: `<span class="mark ${shape}" aria-hidden="true"></span>`, iconSize: [16, 16], tooltipAnchor: [8, 0], name });
 
