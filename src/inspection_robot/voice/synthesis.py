@@ -151,6 +151,10 @@ class Synthesiser:
         for path in paths:
             sounds.append(_read(path))
             path.unlink()
+        if not all(len(sound.samples) for sound in sounds):
+            self._kill()
+            self.restarts += 1
+            return None
         gap = np.zeros(round(GAP_S * sounds[0].rate_hz), np.int16)
         pieces = [piece for sound in sounds for piece in (sound.samples, gap)]
         return Sound(np.concatenate(pieces[:-1]), sounds[0].rate_hz)
