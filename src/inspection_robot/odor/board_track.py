@@ -160,4 +160,4 @@ class BoardTrack:
 
 def describe(exposure: Exposure) -> Floats:
     """Features (F,) of an exposure; see :func:`inspection_robot.odor.features.exposure_features`."""
-    return exposure_features(exposure.response)
+    return exposure_features(exposure.response, exposure.time_s)

@@ -19,7 +19,8 @@ FEWEST_SAMPLES = 4  # of an exposure
 EXPONENT = (
     0.7  # of the power law of metal-oxide sensors; TGS2620 for ethanol, Monroy et al., Sensors 17 (2017) 1479 [1]
 )
-LEAST_RESPONSE = 0.003  # log of signal over baseline that stands for "none": about the noise of one reading [1]
+LEAST_CONCENTRATION = 0.004  # that stands for "none": about the noise of one reading, relative to half [1]
+RISE_S, FALL_S = 3.0, 16.0  # time constants of a metal-oxide sensor, ibid. [s]
 
 
 def signed_log(values: Floats) -> Floats:
@@ -49,16 +50,18 @@ def window_feature_names(channels: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{channel}.{statistic}" for statistic in WINDOW_STATISTICS for channel in channels)
 
 
-def exposure_features(log_ratio: Floats) -> Floats:
+def exposure_features(log_ratio: Floats, time_s: Floats) -> Floats:
     """Describe one exposure to a smell: (T, C) logarithm of signal over tracked baseline → (C + 1,) features.
 
-    The mean response of the last third is turned into the concentration that each channel feels (inverse of its power
-    law, relative to its half concentration). ``pattern`` is the logarithm of it relative to all channels together,
+    The response is turned into the concentration that each channel feels (inverse of its power law, relative to its
+    half concentration), what was left of the last smell at the onset is taken off as it decays, and the last third is
+    averaged. ``pattern`` is the logarithm of it relative to all channels together,
     which does not change with the concentration in the air; ``strength`` is what all have in common. Order as in
     :func:`exposure_feature_names`.
 
     Args:
         log_ratio: at least :data:`FEWEST_SAMPLES` samples.
+        time_s: (T,) since the onset; samples before it tell what was left of the last smell [s].
 
     Raises:
         InputError: too few samples, or numbers that are not finite.
@@ -67,8 +70,12 @@ def exposure_features(log_ratio: Floats) -> Floats:
     if samples < FEWEST_SAMPLES or not np.isfinite(log_ratio).all():
         fault = f"{samples} samples" if samples < FEWEST_SAMPLES else "numbers that are not finite"
         raise InputError("odor exposure", fault)
-    response = log_ratio[-max(samples // 3, 1) :].mean(axis=0)
-    felt = np.log(felt_concentration(np.maximum(response, LEAST_RESPONSE)))
+    felt = felt_concentration(log_ratio)
+    before = time_s < 0.0
+    if before.any():
+        left = felt[before].mean(axis=0)
+        felt = felt - left * np.exp(-np.maximum(time_s, 0.0) / FALL_S)[:, None]
+    felt = np.log(np.maximum(felt[-max(samples // 3, 1) :].mean(axis=0), LEAST_CONCENTRATION))
     strength = felt.mean()
     return np.append(felt - strength, strength)
 

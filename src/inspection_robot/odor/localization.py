@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_robot.odor.features import EXPONENT, felt_concentration
+from inspection_robot.odor.features import EXPONENT, FALL_S, RISE_S, felt_concentration
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,6 @@ SIGMA_0_M = 0.10  # radius of a fresh filament [m]
 GROWTH_M2_S = 10e-4  # of a filament's variance [m²/s]
 DIFFUSIVITY_M2_S = 0.002  # turbulent, of filament centres: 2 cm steps every 0.1 s [m²/s]
 MEANDER_M2_S = 0.02  # slow changes of wind direction that the mean wind does not hold [m²/s]
-RISE_S, FALL_S = 3.0, 16.0  # TGS2620, Monroy 2017 [s]
 _AGES_S = np.geomspace(0.2, 60.0, 28)  # ages of filaments the mean is taken over [s]
 _AGE_STEPS_S = np.gradient(_AGES_S)
 

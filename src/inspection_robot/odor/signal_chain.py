@@ -2,7 +2,11 @@
 
 The signal of a channel is the logarithm of its value, turned so that gas raises it: a gain of the unit becomes an
 offset that the baseline takes away. Onset is a change point found by Page's cumulative sum on each channel
-(Biometrika 41 (1954) 100); the baseline stands still from before the onset until the smell is gone.
+(Biometrika 41 (1954) 100).
+
+There are two baselines. The clean one stands still from an onset until the sensors have come back, which takes
+minutes; responses are told against it. The local one follows the sensors down as soon as a smell has gone, so that the
+next smell is noticed against what is left of the last.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ class ChainSettings:
 class ChainState:
     """All state of one board's chain; C channels. ``None`` in :attr:`time_s`: nothing seen yet."""
 
-    baseline: Floats
+    clean: Floats
+    local: Floats
     noise: Floats
     rise: Floats  # cumulative sums, in standard deviations
     fall: Floats
@@ -49,6 +54,7 @@ class ChainState:
     time_s: float
     onset_s: float | None = None
     quiet_since_s: float | None = None
+    recovering_since_s: float | None = None
     peak: float = 0.0  # largest norm of the response in this exposure
     last_norm: float = 0.0
 
@@ -95,7 +101,7 @@ def compensate_humidity(signal: Floats, relative_humidity: float, exponents: Flo
 def start(signal: Floats, time_s: float) -> ChainState:
     """State after the first sample (C,) at ``time_s`` [s]."""
     zeros = np.zeros(len(signal))
-    return ChainState(signal.copy(), zeros, zeros, zeros, signal.copy(), time_s, time_s)
+    return ChainState(signal.copy(), signal.copy(), zeros, zeros, zeros, signal.copy(), time_s, time_s)
 
 
 def step(
@@ -104,9 +110,9 @@ def step(
     """Take one compensated sample (C,) at ``time_s`` [s]; a gap, time going back or other channels start over."""
     chosen = settings or ChainSettings()
     elapsed = time_s - state.time_s
-    if elapsed == 0.0 and len(signal) == len(state.baseline):
+    if elapsed == 0.0 and len(signal) == len(state.clean):
         # Two samples at one instant of a coarse clock: the second one tells nothing about change.
-        response = signal - state.baseline
+        response = signal - state.clean
         exposed = state.onset_s is not None
         settled = time_s - state.started_s >= chosen.settle_s
         sigma = np.maximum(state.noise, chosen.noise_floor)
@@ -114,35 +120,17 @@ def step(
         return state, ChainOutput(
             response if settled else np.zeros(len(signal)), intensity, settled, exposed, False, False
         )
-    if not 0.0 < elapsed <= chosen.gap_s or len(signal) != len(state.baseline):
-        was_exposed = state.onset_s is not None and len(signal) == len(state.baseline)
+    if not 0.0 < elapsed <= chosen.gap_s or len(signal) != len(state.clean):
+        was_exposed = state.onset_s is not None and len(signal) == len(state.clean)
         fresh = start(signal, time_s)
         return fresh, ChainOutput(np.zeros(len(signal)), 0.0, False, False, False, was_exposed)
     if time_s - state.started_s < chosen.settle_s:
         return _settle(state, signal, time_s, elapsed, chosen)
     sigma = np.maximum(state.noise, chosen.noise_floor)
-    response = signal - state.baseline
-    score = response / sigma
-    intensity = float(score.max())
+    response = signal - state.clean
+    intensity = float((response / sigma).max())
     if state.onset_s is None:
-        rise = np.maximum(state.rise + score - chosen.slack_sigma, 0.0)
-        fall = np.maximum(state.fall - score - chosen.slack_sigma, 0.0)
-        if rise.max() >= chosen.onset_sigma:
-            begun = replace(state, rise=rise, previous=signal, time_s=time_s, onset_s=time_s, quiet_since_s=None)
-            return begun, ChainOutput(response, intensity, True, True, True, False)
-        # Falling below the baseline is clean air coming back: follow it faster, or the next smell would be missed.
-        pace = chosen.baseline_s / 10.0 if fall.max() >= chosen.onset_sigma else chosen.baseline_s
-        gain = 1.0 - np.exp(-elapsed / pace)
-        tracked = replace(
-            state,
-            baseline=state.baseline + gain * response,
-            noise=_track_noise(state, signal, elapsed, chosen),
-            rise=rise,
-            fall=np.minimum(fall, 2.0 * chosen.onset_sigma),
-            previous=signal,
-            time_s=time_s,
-        )
-        return tracked, ChainOutput(response, intensity, True, False, False, False)
+        return _watch(state, signal, time_s, elapsed, chosen)
     # A metal-oxide sensor takes minutes to come back: that the smell has gone is told by its falling, not by the end
     # of the fall. What is left becomes the baseline, which then follows the sensor down.
     norm = float(np.linalg.norm(response))
@@ -154,8 +142,9 @@ def step(
     if over or time_s - state.onset_s >= chosen.longest_s:
         zeros = np.zeros(len(signal))
         ended = replace(
-            state, baseline=signal.copy(), rise=zeros, fall=zeros, previous=signal, time_s=time_s, onset_s=None,
-            quiet_since_s=None, peak=0.0, last_norm=0.0,
+            state, local=signal.copy(), clean=state.clean if over else signal.copy(), rise=zeros, fall=zeros,
+            previous=signal, time_s=time_s, onset_s=None, quiet_since_s=None, peak=0.0, last_norm=0.0,
+            recovering_since_s=time_s if over else None,
         )  # fmt: skip
         return ended, ChainOutput(response, intensity, True, False, False, True)
     here = replace(
@@ -164,14 +153,50 @@ def step(
     return here, ChainOutput(response, intensity, True, True, False, False)
 
 
+def _watch(
+    state: ChainState, signal: Floats, time_s: float, elapsed: float, settings: ChainSettings
+) -> tuple[ChainState, ChainOutput]:
+    """Look for an onset in clean air, or while the sensors come back from the last smell."""
+    sigma = np.maximum(state.noise, settings.noise_floor)
+    response, change = signal - state.clean, (signal - state.local) / sigma
+    intensity = float((response / sigma).max())
+    rise = np.maximum(state.rise + change - settings.slack_sigma, 0.0)
+    fall = np.maximum(state.fall - change - settings.slack_sigma, 0.0)
+    if rise.max() >= settings.onset_sigma:
+        begun = replace(state, rise=rise, previous=signal, time_s=time_s, onset_s=time_s, quiet_since_s=None)
+        return begun, ChainOutput(response, intensity, True, True, True, False)
+    recovering_since = state.recovering_since_s
+    # Falling below the local baseline is clean air coming back: follow it fast, or the next smell would be missed.
+    pace = settings.baseline_s / 30.0 if fall.max() >= settings.onset_sigma else settings.baseline_s
+    local = state.local + (1.0 - np.exp(-elapsed / pace)) * (signal - state.local)
+    if recovering_since is not None:
+        back = intensity < settings.offset_sigma
+        too_long = time_s - recovering_since >= settings.longest_s
+        recovering_since = None if back or too_long else recovering_since
+    tracked = replace(
+        state,
+        clean=state.clean if recovering_since is not None else local,
+        local=local,
+        noise=_track_noise(state, signal, elapsed, settings),
+        rise=rise,
+        fall=np.minimum(fall, 2.0 * settings.onset_sigma),
+        previous=signal,
+        time_s=time_s,
+        recovering_since_s=recovering_since,
+    )
+    return tracked, ChainOutput(response, intensity, True, False, False, False)
+
+
 def _settle(
     state: ChainState, signal: Floats, time_s: float, elapsed: float, settings: ChainSettings
 ) -> tuple[ChainState, ChainOutput]:
     """Baseline as a plain mean while there is little to average."""
     share = elapsed / max(time_s - state.started_s + elapsed, 1e-9)
+    baseline = state.local + share * (signal - state.local)
     settled = replace(
         state,
-        baseline=state.baseline + share * (signal - state.baseline),
+        clean=baseline,
+        local=baseline,
         noise=_track_noise(state, signal, max(elapsed, settings.settle_s / 10.0), settings),
         previous=signal,
         time_s=time_s,
