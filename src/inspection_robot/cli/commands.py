@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "replay": Command("inspection_robot.recording.replay_command", "play a recording back into the nodes"),
     "screen": Command("inspection_robot.thermal.screen_command", "screen people in thermal recordings"),
     "up": Command("inspection_robot.launcher.up_command", "run the stack as on the robot"),
+    "odor": Command("inspection_robot.odor.odor_command", "record smells of your own, train on them, report"),
     "radwatch": Command("inspection_robot.radiation.watch_command", "find radiation alarms in recorded counts"),
     "ask": Command("inspection_robot.voice.ask_command", "answer a typed question, or refuse"),
     "say": Command("inspection_robot.voice.say_command", "say a text aloud, or into a WAV file"),
