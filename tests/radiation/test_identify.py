@@ -11,6 +11,7 @@ import pytest
 
 from inspection_robot.cli.__main__ import main
 from inspection_robot.radiation.detectors import DETECTORS, detector_for
+from inspection_robot.radiation.energy_calibration import calibrate, calibrated, quality_percent
 from inspection_robot.radiation.identify import Identification, identify
 from inspection_robot.radiation.nuclides import by_name, nuclides
 from inspection_robot.radiation.response import (
@@ -79,6 +80,25 @@ def test_nothing_industrial_is_ever_called_medical(name: str) -> None:
     for live_time_s in (3.0, 60.0):
         answer = identify(simulated(name, 60.0, live_time_s, seed=len(name)))
         assert all(found.nuclide.category != "medical" for found in answer.found)
+
+
+@pytest.mark.parametrize("shift", [-0.02, 0.0, 0.02])
+def test_the_background_calibrates_the_energy_scale_with_a_quality_figure(shift: float) -> None:
+    background = simulated("Cs-137", 0.0, 60.0, shift=shift).background
+    assert background is not None
+    calibration = calibrate(background, DETECTORS[1])
+    assert calibration.usable
+    error_kev = calibration.correction.apply(np.array([1461.0 / (1.0 + shift)]))[0] - 1461.0
+    assert abs(error_kev) < 3.0 * calibration.energy_deviation_kev[2]
+    assert 0.0 < quality_percent(calibration) < 3.0
+
+
+def test_too_few_counts_calibrate_nothing() -> None:
+    background = simulated("Cs-137", 0.0, 60.0).background
+    assert background is not None
+    few = calibrate(background.thinned(60.0, np.random.default_rng(1)), DETECTORS[1])
+    assert not few.usable
+    assert calibrated(DETECTORS[1], few) is DETECTORS[1]
 
 
 def test_background_alone_is_unidentified() -> None:

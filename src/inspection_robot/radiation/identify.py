@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_robot.radiation.detectors import DETECTORS, Detector, detector_for
+from inspection_robot.radiation.energy_calibration import calibrate, calibrated
 from inspection_robot.radiation.mixtures import Mixture, MixtureLimits, add_nuclides, find_pair, pair_is_believed
 from inspection_robot.radiation.nuclides import Nuclide, nuclides
 from inspection_robot.radiation.response import CONTINUUM
@@ -96,6 +97,9 @@ def identify(
         return _nothing("no_energy_scale")
     if detector is None:
         detector = detector_for(spectrum.instrument, len(spectrum.counts), float(spectrum.edges_kev()[-1]))
+        if detector not in DETECTORS and spectrum.background is not None and has_energy_scale(spectrum.background):
+            # Nothing is known of this detector's energy scale but what its own background tells.
+            detector = calibrated(detector, calibrate(spectrum.background, detector))
     search = Search(spectrum, detector)
     return _decide(search, best_per_nuclide(search, limits.shortlist), limits)
 

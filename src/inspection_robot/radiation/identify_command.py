@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from inspection_contract.errors import InputError
-from inspection_contract.resources import share
+from inspection_contract.resources import share, state
 from inspection_robot.cli.inputs import for_each, print_json
 from inspection_robot.radiation.adjudicate import Rules, Situation, load_rules
+from inspection_robot.radiation.detectors import detector_for
+from inspection_robot.radiation.energy_calibration import calibrate, quality_percent
 from inspection_robot.radiation.identify import Identification, identify
 from inspection_robot.radiation.n42 import write_n42
 from inspection_robot.radiation.raddata import raddata_uris
+from inspection_robot.radiation.search import has_energy_scale
 from inspection_robot.radiation.spectrum import Spectrum
 from inspection_robot.radiation.spectrum_files import read_spectrum
 
@@ -23,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="N42, RadiaCode XML, SPE, CNF, CSV")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--background", metavar="FILE", help="background spectrum for files that hold none")
-    parser.add_argument("--output", metavar="FOLDER", help="where N42 files are written; without it none is")
+    parser.add_argument("--output", metavar="FOLDER", help="where N42 files go (default: n42 in the state folder)")
     parser.add_argument("--raddata", action="store_true", help="print the spectrum as RADDATA text for QR codes")
 
 
@@ -50,9 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return for_each("identify", arguments.files, process)
 
 
-def summarise(
-    name: str, spectrum: Spectrum, identification: Identification, rules: Rules, n42: Path | None
-) -> dict[str, Any]:
+def summarise(name: str, spectrum: Spectrum, identification: Identification, rules: Rules, n42: Path) -> dict[str, Any]:
     """Return the result of one file as the command prints it."""
     verdict = rules.decide(identification, Situation())
     return {
@@ -64,15 +66,32 @@ def summarise(
         "verdict": verdict.verdict,
         "reason": identification.reason or verdict.reason,
         "rule": verdict.rule_id,
+        "energy_scale": _energy_scale(spectrum, identification),
         "live_time_s": round(spectrum.live_time_s, 3),
-        "n42": str(n42) if n42 is not None else None,
+        "n42": str(n42),
     }
 
 
-def _folder(text: str | None) -> Path | None:
-    if text is None:
-        return None
-    folder = Path(text)
+def _energy_scale(spectrum: Spectrum, identification: Identification) -> dict[str, Any]:
+    """The correction used, and how well the background's own lines fix the scale; null where they cannot."""
+    used = identification.correction
+    result: dict[str, Any] = {
+        "offset_kev": round(used.offset_kev, 3),
+        "gain": round(used.gain, 5),
+        "curvature_per_kev": round(used.curvature_per_kev, 8),
+        "background_quality_percent": None,
+    }
+    if spectrum.background is not None and has_energy_scale(spectrum.background):
+        edge_kev = float(spectrum.edges_kev()[-1]) if spectrum.coefficients_kev else 0.0
+        detector = detector_for(spectrum.instrument, len(spectrum.counts), edge_kev)
+        calibration = calibrate(spectrum.background, detector)
+        if calibration.usable:
+            result["background_quality_percent"] = round(quality_percent(calibration), 2)
+    return result
+
+
+def _folder(text: str | None) -> Path:
+    folder = Path(text) if text is not None else state() / "n42"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,14 +99,10 @@ def _folder(text: str | None) -> Path | None:
     return folder
 
 
-def _write(folder: Path | None, source: Path, spectrum: Spectrum, identification: Identification) -> Path | None:
-    if folder is None:
-        return None
-    target = folder / f"{source.stem}.n42"
-    number = 1
-    while target.exists():
-        number += 1
-        target = folder / f"{source.stem}-{number}.n42"
+def _write(folder: Path, source: Path, spectrum: Spectrum, identification: Identification) -> Path:
+    """Write the N42 file; the same input gets the same name, other inputs of that name another one."""
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
+    target = folder / f"{source.stem}-{digest}.n42"
     try:
         target.write_bytes(write_n42(spectrum, identification))
     except OSError as error:
@@ -98,7 +113,6 @@ def _write(folder: Path | None, source: Path, spectrum: Spectrum, identification
 def _print_text(result: dict[str, Any]) -> None:
     found = ", ".join(f"{n['name']} ({n['category']}, {n['confidence']:.0%})" for n in result["nuclides"])
     print(f"{result['file']}: {result['verdict']}: {found or 'unidentified'} [{result['reason']}]")
-    if result["n42"]:
-        print(f"  {result['n42']}")
+    print(f"  {result['n42']}")
     for uri in result.get("raddata", []):
         print(f"  {uri}")
