@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import secrets
 import socket
@@ -82,6 +83,10 @@ def serve(
             configuration.load()
     except (OSError, ssl.SSLError) as error:
         raise InputError(listening.certificate or "", f"TLS cannot be set up: {error}") from error
+    # Reading batches makes many short-lived objects: what was loaded once need not be looked through each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     CenterServer(configuration, center).run(sockets=[listener])
     return 0
 

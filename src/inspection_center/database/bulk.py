@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Float, Integer, Table
+
+_SQLITE_ROWS = 200
+_CONFLICT = " ON CONFLICT DO NOTHING"
 
 
 def insert_rows(
@@ -17,9 +21,11 @@ def insert_rows(
     *,
     ignore: bool = False,
 ) -> None:
-    """Insert rows given as tuples in the order of `columns`.
+    """Insert rows given as tuples in the order of `columns`, many in one statement.
 
-    SQLite takes them as prepared executions, PostgreSQL as one statement over arrays (`unnest`).
+    PostgreSQL takes them as arrays (`unnest`), SQLite as a list of VALUES. One statement for many rows matters with
+    SQLite too: its driver gives up Python's interpreter lock at each step, and a busy neighbour keeps it for
+    milliseconds, so that a step for each row would wait that long for each row.
 
     Args:
         connection: inside a transaction.
@@ -30,23 +36,32 @@ def insert_rows(
     """
     if not rows:
         return
-    statement = _statement(connection.dialect.name, table, columns, ignore)
     if connection.dialect.name == "postgresql":
+        statement = _array_statement(table, columns, ignore)
         connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
-    else:
-        connection.exec_driver_sql(statement, list(rows))
+        return
+    for start in range(0, len(rows), _SQLITE_ROWS):
+        chunk = rows[start : start + _SQLITE_ROWS]
+        statement = _values_statement(table, columns, ignore, len(chunk))
+        connection.exec_driver_sql(statement, tuple(itertools.chain.from_iterable(chunk)))
 
 
 @cache
-def _statement(dialect: str, table: Table, columns: tuple[str, ...], ignore: bool) -> str:
+def _array_statement(table: Table, columns: tuple[str, ...], ignore: bool) -> str:
+    arrays = ", ".join(f"%s::{_array_type(table.c[column].type)}[]" for column in columns)
+    return f"{_head(table, columns)} SELECT * FROM unnest({arrays}){_CONFLICT if ignore else ''}"
+
+
+@cache
+def _values_statement(table: Table, columns: tuple[str, ...], ignore: bool, rows: int) -> str:
+    marks = f"({', '.join('?' * len(columns))})"
+    return f"{_head(table, columns)} VALUES {', '.join([marks] * rows)}{_CONFLICT if ignore else ''}"
+
+
+def _head(table: Table, columns: tuple[str, ...]) -> str:
     # Names come from the schema of this program, never from outside.
     names = ", ".join(f'"{column}"' for column in columns)
-    conflict = " ON CONFLICT DO NOTHING" if ignore else ""
-    if dialect == "postgresql":
-        arrays = ", ".join(f"%s::{_array_type(table.c[column].type)}[]" for column in columns)
-        return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}){conflict}'
-    marks = ", ".join("?" * len(columns))
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}){conflict}'
+    return f'INSERT INTO "{table.name}" ({names})'
 
 
 def _array_type(column_type: Any) -> str:
