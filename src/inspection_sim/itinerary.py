@@ -25,6 +25,8 @@ SPREAD_M: Final = 0.8
 IN_FRONT_M: Final = 1.0
 """Who visits the robot stops so far in front of it [m]."""
 MARGIN_M: Final = 0.25
+UNVISITED_S: Final = 20.0
+"""After a visit nobody of the crowd visits the robot for this time [s]."""
 STEP_BACK_M: Final = 0.4
 """Who was pushed away from where they stand walks back, at full pace from this far [m]."""
 LUGGAGE_BEHIND_M: Final = 0.45
@@ -116,6 +118,7 @@ class Itinerary:
             np.array([spec.at_s for spec in specs]), np.zeros((count, 2)),
             np.full((count, 2), np.nan), np.zeros((count, 2)),
         )  # fmt: skip
+        self._visited_at_s = -UNVISITED_S
         self._fill()
 
     def postpone(self, duration_s: float) -> None:
@@ -127,7 +130,7 @@ class Itinerary:
         """Move everybody on by ``dt``; ``robot`` is its pose x, y, yaw."""
         people = self.people
         self._enter_and_leave(time_s)
-        self._share_robot()
+        self._share_robot(time_s)
         here = np.flatnonzero(people.present())
         if not len(here):
             return
@@ -215,15 +218,20 @@ class Itinerary:
         people.walkers.position[index] = people.trail[index] = np.nan
         people.until_s[index] = time_s + self._generator.uniform(*AWAY_S) if people.returns[index] else np.inf
 
-    def _share_robot(self) -> None:
-        """Let one person at a time visit the robot: planted ones first, and members of the crowd pass by meanwhile."""
+    def _share_robot(self, time_s: float) -> None:
+        """Let one person at a time visit the robot, planted ones first.
+
+        Members of the crowd pass by while somebody else visits, and for :data:`UNVISITED_S` after a visit, so that the
+        robot can drive on.
+        """
         people = self.people
         visiting = [i for i in np.flatnonzero(people.present()) if (s := self.next_stop(int(i))) and s.place == ROBOT]
-        if len(visiting) < 2:
-            return
-        first = min(visiting, key=lambda i: (people.returns[i], people.phase[i] != Phase.STANDING, i))
+        if any(people.phase[i] == Phase.STANDING for i in visiting):
+            self._visited_at_s = time_s
+        first = min(visiting, key=lambda i: (people.returns[i], people.phase[i] != Phase.STANDING, i), default=-1)
         for index in visiting:
-            if index != first and people.returns[index]:
+            too_soon = people.phase[index] == Phase.WALKING and time_s - self._visited_at_s < UNVISITED_S
+            if people.returns[index] and (index != first or too_soon):
                 people.phase[index] = Phase.WALKING
                 people.stop[index] += 1
                 people.until_s[index] = np.inf

@@ -207,6 +207,8 @@ class Scenario:
     passengers: tuple[PassengerSpec, ...] = ()
     objects: tuple[ObjectSpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
+    route: str = ""
+    """Route of config/routes.yaml that the operator orders when the robot is ready; empty: it stays where it is."""
 
     def check(self, where: str) -> None:
         """Refuse what no world could run."""

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+import yaml
+
 from inspection_sim.fields.odor import SUBSTANCES
 from inspection_sim.scenario import COLD_C, FEVER_C, LuggageSpec, ObjectSpec, Scenario
 from inspection_sim.simulation import Setting, Simulation
@@ -93,6 +95,23 @@ class TrajectoryWriter:
             "people": people, "contacts": simulation.base.contacts, "cps": round(simulation.count_rate_cps, 2),
         }  # fmt: skip
         self._file.write(json.dumps(line) + "\n")
+
+
+def write_parameters(setting: Setting, ports: dict[str, Path], path: Path) -> None:
+    """Write the ROS parameter file with which the robot's nodes find this run's devices and clock."""
+    air = setting.world.air
+    nodes = {
+        "/**": {"use_sim_time": True},
+        "/**/radiation": {"driver": "rad_pro", "port": str(ports["radiation"].absolute())},
+        "/**/odor": {
+            "port": str(ports["odor"].absolute()), "protocol": "mox_csv", "factory_calibrated": True,
+            "wind_known": True,
+            "wind_m_s": [float(value) for value in air.wind], "warm_up_s": 5.0,
+        },
+        "/**/voice": {"source": "topic"},
+    }  # fmt: skip
+    content = {name: {"ros__parameters": values} for name, values in nodes.items()}
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def write_summary(setting: Setting, folder: Path) -> None:

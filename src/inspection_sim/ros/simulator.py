@@ -18,8 +18,10 @@ from typing import Any, Final, TextIO
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseWithCovarianceStamped, Twist
+from inspection_interfaces.action import Patrol
 from inspection_interfaces.msg import Detection, Incident, RobotHealth
 from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
@@ -40,7 +42,7 @@ from inspection_sim.sensors.mounts import IMU, LIDAR
 from inspection_sim.sensors.thermal_camera import ThermalCameraModel
 from inspection_sim.simulation import TICK_S, Setting, Simulation, load
 from inspection_sim.speech import BLOCK_S, RATE_HZ, Microphone
-from inspection_sim.truth import TrajectoryWriter, write_summary
+from inspection_sim.truth import TrajectoryWriter, write_parameters, write_summary
 
 ODOMETRY_EVERY: Final = 2
 IMU_EVERY: Final = 1
@@ -81,6 +83,8 @@ class Simulator:
         self._radio: bool | None = None
         self._reference = ""
         self.robot_ready = False
+        self._patrol = ActionClient(self.node, Patrol, "patrol")
+        self._patrol_ordered = False
 
     @property
     def dropped_frames(self) -> int:
@@ -118,6 +122,7 @@ class Simulator:
         if ticks % 50 == 0:
             self._battery.publish(messages.battery(now, simulation.base, simulation.charging()))
             self._publish_radio()
+            self._order_patrol()
         self._trajectory.write(simulation)
 
     def close(self) -> None:
@@ -189,7 +194,22 @@ class Simulator:
             self._link.publish(Bool(data=up))
 
     def _note_health(self, message: Any) -> None:
-        self.robot_ready = self.robot_ready or bool(message.ready)
+        """Notice when the robot is ready, and order the scenario's patrol then, as an operator would."""
+        if self.robot_ready or not message.ready:
+            return
+        self.robot_ready = True
+
+    def _order_patrol(self) -> None:
+        """Send the scenario's route to the patrol node once both are there; a refused goal is sent again."""
+        route = self.simulation.setting.scenario.route
+        if not route or self._patrol_ordered or not self.robot_ready or not self._patrol.server_is_ready():
+            return
+        self._patrol_ordered = True
+
+        def answered(future: Any) -> None:
+            self._patrol_ordered = bool(future.result().accepted)
+
+        self._patrol.send_goal_async(Patrol.Goal(route=route)).add_done_callback(answered)
 
     def _relocalise(self, message: Any) -> None:
         """Believe the operator's pose, as AMCL does; when it is wrong the error wears off with time."""
@@ -257,6 +277,7 @@ def main() -> None:
     try:
         with Instruments(arguments.output / "ports", simulator.simulation) as instruments:
             ports = {name: str(port) for name, port in instruments.ports.items()}
+            write_parameters(setting, instruments.ports, arguments.output / "robot.yaml")
             print(
                 "ready " + json.dumps({"scenario": setting.scenario.name, "duration_s": duration_s, "ports": ports}),
                 flush=True,

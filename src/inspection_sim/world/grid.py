@@ -89,6 +89,7 @@ def floor_plan(world: World, resolution: float = 0.1) -> Grid:
             if outline is not None:
                 points = np.rint(((outline - origin) / resolution - 0.5) * 16).astype(np.int32)
                 cv2.fillConvexPoly(picture, cv2.convexHull(points), 1, shift=4)
+    picture[[0, -1], :] = picture[:, [0, -1]] = 1  # nobody walks off the map
     occupied = picture.astype(np.bool_)
     outside = distance_transform_edt(~occupied) if occupied.any() else np.full(occupied.shape, 1e3)
     clearance = (outside - distance_transform_edt(occupied)) * resolution
