@@ -254,3 +254,36 @@ def test_progress_that_cannot_be_read_is_a_fault_and_no_crash(
     progress.write_text('{"route": 5, "rounds"')
     ros_graph.activate(ros_graph.make(PatrolNode, overrides=settings))
     ros_graph.spin_until(lambda: [fault.code for fault in faults] == ["patrol.progress_unreadable"])
+
+
+def test_orders_of_the_center_take_precedence_and_are_carried_out_once(
+    caller: Caller, nav2: Nav2, ros_graph: Any, settings: dict[str, Any]
+) -> None:
+    from inspection_interfaces.msg import Order, OrderProgress
+
+    from inspection_robot.ros import qos
+
+    progress = ros_graph.record(OrderProgress, "order_progress", qos.ALARM)
+    orders = ros_graph.probe.create_publisher(Order, "orders", qos.ALARM)
+    nav2.behaviour = {1: "hold"}
+    patrol = caller.send("patrol", route="hall")
+    ros_graph.spin_until(lambda: nav2.goals == [1])
+    order = Order(order_id="o1", revision=1, kind="dispatch")
+    order.place.header.frame_id = "map"
+    order.place.pose.position.x = 9.0
+    order.place.pose.orientation.w = 1.0
+    orders.publish(order)
+    ros_graph.spin_until(lambda: progress and progress[-1].state == "done")
+    assert [told.state for told in progress] == ["accepted", "running", "done"]
+    assert nav2.goals == [1, 9]
+    assert caller.result(patrol).result.state == "cancelled"
+    orders.publish(order)  # the bridge was restarted
+    orders.publish(Order(order_id="o2", revision=1, kind="patrol", place_name="attic"))
+    ros_graph.spin_until(lambda: progress[-1].order_id == "o2")
+    assert (progress[-1].state, "no route 'attic'" in progress[-1].reason) == ("failed", True)
+    late = Order(order_id="o3", revision=1, kind="return_to_dock")
+    late.expires.sec = 1
+    orders.publish(late)
+    ros_graph.spin_until(lambda: progress[-1].order_id == "o3")
+    assert progress[-1].state == "expired"
+    assert nav2.goals == [1, 9]

@@ -14,16 +14,18 @@ from action_msgs.msg import GoalStatus
 from geometry_msgs.msg import PoseStamped
 from inspection_interfaces.action import Dock as DockAction
 from inspection_interfaces.action import Patrol as PatrolAction
-from inspection_interfaces.msg import DriveState, PatrolState
+from inspection_interfaces.msg import DriveState, Order, OrderProgress, PatrolState
 from nav_msgs.msg import Path as RoutePath
 from rclpy.action import ActionClient, GoalResponse
+from rclpy.time import Time
 from sensor_msgs.msg import BatteryState
 
 from inspection_contract.resources import share, state
 from inspection_robot.patrol.mission import Mission, Rules, Situation
+from inspection_robot.patrol.orders import KINDS, Errand, OrderBook, OrderRefused, errand
 from inspection_robot.patrol.routes import Dock, Route, Routes, Waypoint, load
 from inspection_robot.ros import qos
-from inspection_robot.ros.frames import Frames, TransformError, pose_stamped
+from inspection_robot.ros.frames import Frames, TransformError, from_pose, pose_stamped
 from inspection_robot.ros.navigation import NavigationClient
 from inspection_robot.ros.node import InspectionNode, Level, Part, Severity, run
 from inspection_robot.ros.parameters import parameter
@@ -74,6 +76,8 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         self._routes = Routes()
         self._stored = ""
         self._navigation: NavigationClient | None = None
+        self._order: Any = None
+        self._order_waits: tuple[Any, Errand] | None = None
 
     def configure(self) -> None:
         """Read the routes, listen."""
@@ -81,11 +85,14 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         self._routes = load(Path(given.routes_file) if given.routes_file else share() / "config" / "routes.yaml")
         self._progress = Path(given.progress_file) if given.progress_file else state() / "patrol" / "progress.json"
         self._progress.parent.mkdir(parents=True, exist_ok=True)
+        self._order_book = OrderBook(self._progress.with_name("orders.json"))
         self._frames = Frames(self)
         self._navigation = NavigationClient(self, given.longest_travel_s)
         self._own_goals = ActionClient(self, PatrolAction, "patrol")
         self._states = self.create_publisher(PatrolState, "patrol/state", qos.STATE)
         self._path = self.create_publisher(RoutePath, "patrol/route", qos.STATE)
+        self._order_progress = self.create_publisher(OrderProgress, "order_progress", qos.ALARM)
+        self.create_subscription(Order, "orders", self._on_order, qos.ALARM)
         self.create_subscription(BatteryState, "battery_state", self._on_battery, qos.SENSOR)
         self.create_subscription(DriveState, "drive/state", self._on_drive, qos.STATE)
         self.create_action_server(PatrolAction, "patrol", self._patrol, goal_callback=self._judge_patrol)
@@ -104,7 +111,7 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         if self._mission is not None:
             self._mission.cancel()
             self._store(self._mission)
-            self._mission = None
+            self._mission = self._order = self._order_waits = None
 
     def cleanup(self) -> None:
         """Close the clients."""
@@ -136,13 +143,53 @@ class PatrolNode(InspectionNode[PatrolParameters]):
             self._free_since_s = self._now_s()
         self._interruption = reason
 
+    def _on_order(self, order: Any) -> None:
+        """Carry out an order that moves the robot; it takes the place of whatever is under way."""
+        if order.kind not in KINDS or not self._order_book.is_new(order.order_id, order.revision):
+            return
+        expires_ns = Time.from_msg(order.expires).nanoseconds
+        if 0 < expires_ns < self.get_clock().now().nanoseconds:
+            self._tell_order(order, "expired", "it came too late")
+            return
+        try:
+            place = None
+            if order.place.header.frame_id:
+                pose = from_pose(order.place.pose)
+                x, y = float(pose.translation[0]), float(pose.translation[1])
+                place = Waypoint(name=order.place_name or "place", x=x, y=y, yaw_deg=math.degrees(pose.yaw))
+            todo = errand(order.kind, order.place_name, place, self._routes, self._find_dock("", ""))
+        except ValueError as error:  # OrderRefused, and poses that are none
+            reason = str(error) if isinstance(error, OrderRefused) else "its place is no pose"
+            self._tell_order(order, "failed", reason)
+            return
+        self._tell_order(order, "accepted", "")
+        self._order_waits = (order, todo)
+        if self._mission is not None:
+            self._mission.cancel_requested = True
+
+    def _begin_order(self) -> None:
+        """Start the order that waits, now that nothing else is under way."""
+        if self._order_waits is not None and self._mission is None:
+            self._order, todo = self._order_waits
+            self._order_waits = None
+            self._begin(todo.name, todo.route, todo.rounds, 0, charge=todo.charge)
+            self._tell_order(self._order, "running", "")
+
+    def _tell_order(self, order: Any, how: str, reason: str) -> None:
+        if how in ("done", "failed", "cancelled", "expired"):
+            self._order_book.ended(order.order_id, order.revision)
+        message = OrderProgress(order_id=order.order_id, revision=order.revision, state=how, reason=reason)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._order_progress.publish(message)
+
     def _judge_patrol(self, goal: Any) -> Any:
         route = self._routes.routes.get(goal.route)
         if route is None:
             return self._refuse(f"no route {goal.route!r}; there are {', '.join(self._routes.routes) or 'none'}")
         if goal.start_waypoint >= len(route.waypoints):
             return self._refuse(f"route {goal.route} has {len(route.waypoints)} waypoints")
-        return self._refuse("a mission is under way") if self._mission is not None else GoalResponse.ACCEPT
+        busy = self._mission is not None or self._order_waits is not None
+        return self._refuse("a mission is under way") if busy else GoalResponse.ACCEPT
 
     def _judge_dock(self, goal: Any) -> Any:
         if self._find_dock(goal.dock, goal.purpose) is None:
@@ -210,6 +257,7 @@ class PatrolNode(InspectionNode[PatrolParameters]):
     # The executor's part.
 
     def _tick(self) -> None:
+        self._begin_order()
         mission = self._mission
         if mission is None:
             return
@@ -228,6 +276,9 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         self._store(mission)
         if mission.finished is not None:
             self._mission = None
+            if self._order is not None:
+                self._tell_order(self._order, mission.finished, mission.reason)
+                self._order = None
             for waypoint in mission.route.waypoints:
                 self.clear(f"skipped_{waypoint.name}")
             self._publish(mission)
@@ -257,8 +308,8 @@ class PatrolNode(InspectionNode[PatrolParameters]):
     # Progress on disk.
 
     def _store(self, mission: Mission) -> None:
-        if self._mission_route not in self._routes.routes:
-            return  # a drive to the dock is not resumed
+        if self._mission_route not in self._routes.routes or self._order is not None:
+            return  # a drive to the dock is not resumed, and an order comes again from the bridge
         content = ""
         if mission.finished is None:
             progress = mission.progress
