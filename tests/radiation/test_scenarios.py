@@ -142,6 +142,8 @@ def test_a_lost_source_behind_a_wall_is_industrial_and_located() -> None:
     facts = assessment_facts(assessment, "detector", ended=False)
     assert facts["nuclides"].startswith("Cs-137")
     assert float(facts["activity_mbq_cs137"]) > 100.0
+    viewpoint = np.array([[float(value) for value in facts["next_viewpoint"].split(",")]])
+    assert walls.is_free(viewpoint)[0]
 
 
 def test_thoriated_goods_are_natural() -> None:

@@ -68,6 +68,8 @@ def assessment_facts(assessment: Assessment, detector: str, ended: bool) -> dict
     if source is not None and not _carried(assessment):
         facts["activity_mbq_cs137"] = f"{source.activity_mbq:.3g}"
         facts["activity_deviation_mbq"] = f"{source.activity_deviation_mbq:.2g}"
+        if assessment.viewpoint_m is not None:
+            facts["next_viewpoint"] = f"{assessment.viewpoint_m[0]:.1f},{assessment.viewpoint_m[1]:.1f}"
     return facts
 
 

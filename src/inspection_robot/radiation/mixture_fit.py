@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +97,8 @@ def fit_amounts(counts: Floats, shapes: Floats, background: Floats, expected: Fl
         background: background as scaled by the previous fit, shape (bins,).
         expected: expected counts of the previous fit, shape (bins,).
     """
+    from scipy.optimize import nnls  # half a second to import; commands that fit nothing need not wait for it
+
     root = np.sqrt(1.0 / (expected + expected**2 / SHAPE))
     amounts, _ = nnls((shapes * root).T, (counts - background) * root)
     return np.asarray(amounts)

@@ -19,7 +19,13 @@ from inspection_robot.radiation.counts import CountInterval, true_rate_cps
 from inspection_robot.radiation.detectability import cps_per_mbq_1m, detectable_activity_mbq
 from inspection_robot.radiation.drivers.detector import Identity, TotalReading
 from inspection_robot.radiation.identify import Identification, identify
-from inspection_robot.radiation.localise import LocaliseParameters, LocatedSource, Measurements, localise
+from inspection_robot.radiation.localise import (
+    LocaliseParameters,
+    LocatedSource,
+    Measurements,
+    localise,
+    next_viewpoint,
+)
 from inspection_robot.radiation.spectrum import Spectrum
 from inspection_robot.radiation.spectrum_book import SpectrumBook
 from inspection_robot.radiation.walls import Walls, no_walls
@@ -27,6 +33,7 @@ from inspection_robot.radiation.walls import Walls, no_walls
 Floats = NDArray[np.float64]
 BEFORE_S = 20.0  # of the path before an alarm that goes into the search for its source [s]
 LONGEST_S = 600.0  # of the path that is remembered [s]
+VIEWPOINT_REACH_M = 4.0  # how far from a source a better viewpoint is looked for [m]
 AREA_MARGIN_M = 6.0  # how far beside the path a source is searched [m]
 SPEED_OVER_S = 3.0
 
@@ -68,7 +75,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is known about an alarm so far."""
+    """What is known about an alarm so far; ``viewpoint_m`` is where measuring on would tell most [m]."""
 
     verdict: Verdict
     identification: Identification | None
@@ -80,6 +87,7 @@ class Assessment:
     background_cps: float
     significance: float
     situation: Situation
+    viewpoint_m: tuple[float, float] | None
     samples: tuple[Sample, ...] = field(repr=False)
 
     @property
@@ -188,8 +196,16 @@ class RadiationMonitor:
         return Assessment(
             self._rules.decide(identification, situation), identification, spectrum, carrier, source,
             peak.state.rate_cps, peak.state.rate_uncertainty_cps, peak.state.background_cps,
-            max(sample.state.significance for sample in alarmed), situation, tuple(part),
+            max(sample.state.significance for sample in alarmed), situation, self._viewpoint(source, peak), tuple(part),
         )  # fmt: skip
+
+    def _viewpoint(self, source: LocatedSource | None, peak: Sample) -> tuple[float, float] | None:
+        """Where the robot would learn most about a source that is not carried away."""
+        if source is None:
+            return None
+        steps = np.arange(-VIEWPOINT_REACH_M, VIEWPOINT_REACH_M + 0.1, 0.5)
+        around = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) + np.array(source.position_m)
+        return next_viewpoint(source, peak.state.background_cps, self.walls, around, self.search)
 
     def _dose_rate(self, state: CountState) -> tuple[float, float]:
         """Ambient dose equivalent rate and its deviation [uSv/h]; NaN without a calibration or when blinded."""
