@@ -8,15 +8,11 @@ NAME = "inspection_robot"
 ROOT = Path(__file__).parent
 # Folders that a robot needs beside the code; installed under share/inspection_robot.
 SHARED = ("launch", "config", "models", "sim")
-NODES = [
-    name
-    for name in (
-        "thermal", "radiation", "odor", "documents", "people", "interception",
-        "voice", "patrol", "drive", "bridge", "health",
-    )
-    if (ROOT / "src" / NAME / name / "node.py").exists()
-]  # fmt: skip
-SIMULATOR_NODES = [name for name in ("simulator",) if (ROOT / "src" / "inspection_sim" / "ros" / f"{name}.py").exists()]
+NODES = (
+    "thermal", "radiation", "odor", "documents", "people", "interception",
+    "voice", "patrol", "drive", "bridge", "health", "operator",
+)  # fmt: skip
+SIMULATOR_NODES = ("simulator", "navigator", "state_publisher", "gazebo_thermal", "gazebo_mover")
 
 
 def shared_files() -> list[tuple[str, list[str]]]:

@@ -24,7 +24,7 @@ from inspection_robot.launcher.up_command import find_share
 
 ROBOT_NAME = "robot_1"
 NODES = (
-    "thermal", "radiation", "odor", "documents", "people", "interception", "voice", "patrol", "drive",
+    "thermal", "radiation", "odor", "documents", "people", "interception", "voice", "patrol", "drive", "operator",
 )  # fmt: skip
 _CENTER_TIMEOUT_S = 30.0
 _ROBOT_TIMEOUT_S = 60.0
