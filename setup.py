@@ -12,7 +12,7 @@ NODES = (
     "thermal", "radiation", "odor", "documents", "people", "interception",
     "voice", "patrol", "drive", "bridge", "health", "operator",
 )  # fmt: skip
-SIMULATOR_NODES = ("simulator", "navigator", "state_publisher", "gazebo_thermal", "gazebo_mover")
+SIMULATOR_NODES = ("simulator", "navigator", "state_publisher", "gazebo_thermal")
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -46,6 +46,7 @@ setup(
             "robot = inspection_robot.cli.__main__:main",
             "inspection_center = inspection_center.command_line:main",
             *(f"{name} = inspection_robot.{name}.node:main" for name in NODES),
+            "gazebo_mover = inspection_sim.gazebo_mover:main",
             *(f"{name} = inspection_sim.ros.{name}:main" for name in SIMULATOR_NODES),
         ]
     },

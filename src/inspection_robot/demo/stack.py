@@ -27,7 +27,7 @@ NODES = (
     "thermal", "radiation", "odor", "documents", "people", "interception", "voice", "patrol", "drive", "operator",
 )  # fmt: skip
 _CENTER_TIMEOUT_S = 30.0
-_ROBOT_TIMEOUT_S = 60.0
+_ROBOT_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)
