@@ -22,7 +22,7 @@ from inspection_robot.thermal.radiometry import (
 )
 from inspection_robot.thermal.site import read_site
 from inspection_robot.thermal.size_of_source import correct, loss_fraction
-from inspection_robot.thermal.tracks import FaceTracker
+from inspection_robot.thermal.tracks import FaceTracker, Track
 from tests.thermal.files import room
 
 TEMPERATURES = st.floats(33.0, 41.0)
@@ -193,6 +193,10 @@ def test_the_baseline_waits_for_people_and_ignores_fevers() -> None:
     assert baseline.current.standard_uncertainty_c >= 0.2
 
 
+def numbers_of(tracks: list[Track | None]) -> list[int]:
+    return [track.number for track in tracks if track is not None]
+
+
 def test_people_keep_their_number_when_they_cross() -> None:
     tracker = FaceTracker()
     for step in range(30):
@@ -202,18 +206,25 @@ def test_people_keep_their_number_when_they_cross() -> None:
         visible = [left] if 12 <= step <= 16 else [left, right]
         tracks = tracker.update(visible, [34.0, 32.5][: len(visible)], now)
         if step == 0:
-            numbers = [track.number for track in tracks]
-    assert [track.number for track in tracks] == numbers
+            numbers = numbers_of(tracks)
+    assert numbers_of(tracks) == numbers
 
 
 def test_ten_people_have_ten_numbers_and_a_new_one_gets_a_new_number() -> None:
     tracker = FaceTracker()
     crowd = [face(30 * (n % 5), 60 * (n // 5), 20) for n in range(10)]
-    first = [track.number for track in tracker.update(crowd, [33.0] * 10, 0.0)]
-    again = [track.number for track in tracker.update(crowd[::-1], [33.0] * 10, 0.1)]
+    first = numbers_of(tracker.update(crowd, [33.0] * 10, 0.0))
+    again = numbers_of(tracker.update(crowd[::-1], [33.0] * 10, 0.1))
     assert sorted(first) == list(range(1, 11))
     assert again == first[::-1]
-    assert tracker.update([crowd[0]], [33.0], 10.0)[0].number == 11
+    assert numbers_of(tracker.update([crowd[0]], [33.0], 10.0)) == [11]
+
+
+def test_a_weak_face_continues_a_person_and_never_begins_one() -> None:
+    tracker = FaceTracker()
+    assert tracker.update([face(40, 40, score=0.25)], [33.0], 0.0) == [None]
+    assert numbers_of(tracker.update([face(40, 40)], [33.0], 0.1)) == [1]
+    assert numbers_of(tracker.update([face(41, 40, score=0.25)], [33.0], 0.2)) == [1]
 
 
 def test_the_better_of_two_overlapping_faces_is_kept() -> None:

@@ -88,7 +88,7 @@ class FaceDetector:
         onnxruntime's error when the file is not a model.
     """
 
-    def __init__(self, model: Path, threshold: float = 0.35, longest_side: int = 320) -> None:
+    def __init__(self, model: Path, threshold: float = 0.25, longest_side: int = 320) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -154,7 +154,7 @@ def overlap(a: Face, b: Face) -> float:
     return shared / (a.width * a.height + b.width * b.height - shared)
 
 
-def suppress(faces: list[Face], limit: float = 0.4) -> list[Face]:
+def suppress(faces: list[Face], limit: float = 0.3) -> list[Face]:
     """Keep the best of faces that overlap, or of which one lies in the other; best first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
@@ -163,7 +163,7 @@ def suppress(faces: list[Face], limit: float = 0.4) -> list[Face]:
     return kept
 
 
-_INSIDE_LIMIT = 0.6
+_INSIDE_LIMIT = 0.5
 
 
 def _inside(a: Face, b: Face) -> float:

@@ -75,7 +75,7 @@ class ThermalParameters:
     )  # fmt: skip
     hysteresis_c: float = parameter(0.3, "An alarm ends this far below the threshold [K]", minimum=0.0, maximum=2.0)
     second_look_s: float = parameter(1.5, "Time between first look and alarm [s]", minimum=0.0, maximum=60.0)
-    face_threshold: float = parameter(0.35, "Least score of a face [1]", minimum=0.05, maximum=0.95)
+    face_threshold: float = parameter(0.25, "Least score of a face [1]", minimum=0.05, maximum=0.95)
     highest_c: float = parameter(140.0, "Upper end of the camera's range [°C]", minimum=40.0, maximum=2000.0)
     warn_hot_cold: bool = parameter(True, "Warn of hot and cold things on patrol")
     hot_c: float = parameter(60.0, "From here on a thing is hot in any room [°C]", minimum=45.0, maximum=500.0)

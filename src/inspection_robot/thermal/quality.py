@@ -24,6 +24,7 @@ class QualitySettings:
         far_px: A face narrower than this is too far to be asked closer in vain [px].
         smallest_px: Narrowest face that is read [px].
         canthi_px: Narrowest face whose canthi are told apart from the rest [px].
+        score: Least running mean of a track's scores: below, it may be an arm or a pattern.
         frontal: Least probability that the face looks at the camera [1].
         glasses: Probability above which glasses are assumed [1].
         covered: Probability above which a mask is assumed [1].
@@ -37,6 +38,7 @@ class QualitySettings:
     far_px: float = 11.0
     smallest_px: float = SMALLEST_WIDTH_PX
     canthi_px: float = 24.0
+    score: float = 0.36
     frontal: float = 0.5
     glasses: float = 0.6
     covered: float = 0.6

@@ -206,6 +206,7 @@ class Screener:
         persons = [
             self._person(track, site, frame, reference, fault)
             for track, site in zip(tracks, sites, strict=True)
+            if track is not None
         ]  # fmt: skip
         return FrameResult(persons, reference, fault, self._ambient, self._end(frame.time_s))
 
@@ -265,6 +266,8 @@ class Screener:
         reason = reason_against(
             track.face, site, track.speed, size, self.settings.highest_celsius, self.settings.quality
         )
+        if reason is None and track.score < self.settings.quality.score:
+            return "turned_away"
         if reason is None and reference.disc is not None and not reference.settled:
             return "settling"
         return reason
