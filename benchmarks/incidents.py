@@ -257,6 +257,8 @@ class World:
 
     def _settle(self, seconds: float) -> None:
         totals = self.totals
+        if self.busy is not None:
+            self._finish(self.busy)
         # An incident tied to nobody is honest, neither right nor false; officers see it with its place.
         reached = {person for person in self.told.values() if person is not None}
         # A name alone tells officers only after its second look; it counts as told like the others.

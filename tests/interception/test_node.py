@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import array
 import math
 import uuid
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,7 +100,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(ros_graph: Any) -> Scene:
+def scene(ros_graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setenv("INSPECTION_STATE", str(tmp_path))
     from inspection_robot.interception.node import InterceptionNode
 
     scene = Scene(ros_graph)
@@ -226,3 +229,53 @@ def test_the_intercept_action_refuses_what_is_not_approved(scene: Scene) -> None
     scene.graph.spin_until(result.done)
     assert result.result().result.message == "refused.not_approved"
     client.destroy()
+
+
+def test_an_order_of_the_center_is_walked_and_its_pictures_are_evidence(scene: Scene) -> None:
+    from inspection_interfaces.msg import Order, OrderProgress, OrderStep
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    progress = scene.graph.record(OrderProgress, "order_progress", qos.ALARM)
+    orders = scene.graph.probe.create_publisher(Order, "orders", qos.ALARM)
+    camera = scene.graph.probe.create_publisher(Image, "camera/image_raw", qos.SENSOR)
+    picture = Image(height=4, width=6, encoding="rgb8", step=18)
+    picture.data = array.array("B", bytes(72))
+    order = Order(order_id="o1", revision=1, kind="inspection")
+    order.steps = [
+        OrderStep(id="1", kind="go_to", required=True),
+        OrderStep(id="2", kind="seal", required=True),
+        OrderStep(id="3", kind="photo", required=True),
+    ]
+    scene.graph.spin_until(lambda: camera.get_subscription_count() > 0)
+    seen = iter(range(10_000))
+
+    def step() -> bool:
+        camera.publish(picture)
+        if next(seen) % 20 == 5:
+            orders.publish(order)
+        return bool(progress) and progress[-1].state == "done"
+
+    scene.graph.spin_until(step)
+    assert [step.state for step in progress[-1].steps] == ["done", "skipped", "done"]
+    assert progress[-1].steps[2].evidence[0].media_type == "image/png"
+    assert {message.order_id for message in progress} == {"o1"}
+
+
+def test_an_order_with_a_step_nobody_knows_fails_with_a_reason(scene: Scene) -> None:
+    from inspection_interfaces.msg import Order, OrderProgress, OrderStep
+
+    from inspection_robot.ros import qos
+
+    progress = scene.graph.record(OrderProgress, "order_progress", qos.ALARM)
+    orders = scene.graph.probe.create_publisher(Order, "orders", qos.ALARM)
+    order = Order(order_id="o2", kind="inspection", steps=[OrderStep(id="1", kind="dance")])
+
+    def step() -> bool:
+        orders.publish(order)
+        return bool(progress)
+
+    scene.graph.spin_until(step)
+    assert progress[-1].state == "failed"
+    assert "dance" in progress[-1].reason

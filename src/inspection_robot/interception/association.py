@@ -13,7 +13,7 @@ GATE = 9.21
 CLUTTER_DENSITY = 0.02
 """Findings that belong to no track, one in so many square metres [1/m²]."""
 DEFAULT_DEVIATION_M = 1.0
-NEEDED = 0.8
+NEEDED = 0.9
 """A finding is laid to a track only at this probability."""
 
 

@@ -51,6 +51,8 @@ class StepKind(StrEnum):
 
 
 NEEDS_PICTURE = frozenset({StepKind.GOODS, StepKind.PACKAGING, StepKind.CONTAINER, StepKind.PHOTO})
+OFFICERS = frozenset({StepKind.SEAL, StepKind.RESULT})
+LEFT_TO_OFFICER = "reason.left_to_officer"
 
 
 class ChecklistError(Exception):
@@ -141,6 +143,18 @@ def skip(order: Checklist, step_id: str, reason: str, now_s: float) -> Checklist
     if not reason.strip():
         raise ChecklistError("skipping needs a reason")
     return _advance(order, replace(step, state=StepState.SKIPPED, result=reason.strip()[:RESULT_LIMIT]))
+
+
+def leave_to_officer(order: Checklist, step_id: str, now_s: float) -> Checklist:
+    """Pass over a step that only the officer can do; the handheld reports it to the center.
+
+    Raises:
+        ChecklistError: it is not this step's turn, or the robot can do it.
+    """
+    step = _turn(order, step_id, now_s)
+    if step.kind not in OFFICERS:
+        raise ChecklistError(f"{step.kind.value} is the robot's")
+    return _advance(order, replace(step, state=StepState.SKIPPED, result=LEFT_TO_OFFICER))
 
 
 def fail(order: Checklist, step_id: str, reason: str, now_s: float) -> Checklist:

@@ -34,6 +34,7 @@ from inspection_robot.ros.frames import Frames, TransformError
 from inspection_robot.ros.incident_messages import MENU, incident_markers, incident_message, menu_marker
 from inspection_robot.ros.interactive_markers import InteractiveMarkers
 from inspection_robot.ros.node import InspectionNode, Level, Part, run
+from inspection_robot.ros.order_walk import OrderWalk
 from inspection_robot.ros.parameters import parameter
 
 _DECISIONS = {
@@ -94,6 +95,7 @@ class InterceptionNode(InspectionNode[InterceptionParameters]):
         self.create_subscription(DriveState, "drive/state", self._on_drive, qos.STATE)
         self.create_service(DecideIncident, "decide_incident", self._on_decision)
         self.create_action_server(Intercept, "intercept", self._intercept)
+        self._orders = OrderWalk(self)
         self._speak = ActionClient(self, Speak, "speak")
         self._people: dict[str, tuple[Mover, TrackPoint]] = {}
         self._aliases: dict[str, str] = {}
@@ -114,9 +116,11 @@ class InterceptionNode(InspectionNode[InterceptionParameters]):
         self._end_approach()
 
     def cleanup(self) -> None:
-        """Let go of the speech client."""
-        if hasattr(self, "_speak"):
-            self._speak.destroy()
+        """Let go of the clients."""
+        for name in ("_speak", "_orders"):
+            if hasattr(self, name):
+                getattr(self, name).destroy()
+                delattr(self, name)
 
     def diagnose(self) -> Iterable[Part]:
         """Open incidents and refused findings; nothing of whom they are about."""
