@@ -15,6 +15,7 @@ from inspection_center.auth import accounts
 from inspection_center.auth.permissions import OFFICER_ROLES
 from inspection_center.backup import back_up, restore
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.problems import Problem
 from inspection_center.server import Listening, serve
 from inspection_center.service import open_database
 from inspection_center.settings import read_settings
@@ -42,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     link = commands.add_parser("link", help="print a path that signs an account in once")
     link.add_argument("name")
     link.set_defaults(run=_link)
+    erasing = commands.add_parser("erase", help="close an account for good and erase the person from the audit log")
+    erasing.add_argument("name")
+    erasing.set_defaults(run=_erase)
     service = commands.add_parser("service-token", help="print a token for a program that acts in a role")
     service.add_argument("name")
     service.add_argument("--role", choices=OFFICER_ROLES, default="auditor")
@@ -64,6 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except InputError as error:
+        print(f"inspection_center: {error}", file=sys.stderr)
+        return 2
+    except Problem as error:
         print(f"inspection_center: {error}", file=sys.stderr)
         return 2
     except StorageError as error:
@@ -132,6 +139,12 @@ def _service(arguments: argparse.Namespace) -> int:
     print(
         _write(arguments, lambda transaction: accounts.new_service(transaction, _ACTOR, arguments.name, arguments.role))
     )
+    return 0
+
+
+def _erase(arguments: argparse.Namespace) -> int:
+    entries = _write(arguments, lambda transaction: accounts.erase(transaction, _ACTOR, arguments.name))
+    print(f"{arguments.name}: erased from {entries} audit entries")
     return 0
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from inspection_center.audit import merkle, verify_command
-from inspection_center.audit.log import record, sign_checkpoint
+from inspection_center.audit.log import details_digest, erase, leaf_bytes, record, sign_checkpoint
 from inspection_center.audit.verification import Checkpoint, verify
 from inspection_center.database import schema
 from inspection_center.database.engine import open_engine, prepare
@@ -104,6 +104,10 @@ def test_an_untouched_log_is_intact(writer: Writer) -> None:
         ),
         (lambda: update(schema.audit).where(schema.audit.c.leaf == 3).values(time="2020"), "entry 3 was changed"),
         (lambda: update(schema.audit).where(schema.audit.c.leaf == 3).values(details="{}x"), "entry 3 was changed"),
+        (
+            lambda: update(schema.audit).where(schema.audit.c.leaf == 3).values(details="erased", salt=""),
+            "1 entries were erased, the log tells of 0",
+        ),
         (lambda: delete(schema.audit).where(schema.audit.c.leaf == 3), "entry 3 is missing"),
         (lambda: delete(schema.audit).where(schema.audit.c.leaf > 10), "checkpoint 18: the log ends before it, at 11"),
         (lambda: update(schema.audit_checkpoint).values(root="0" * 64), "checkpoint 6: the signature does not hold"),
@@ -115,8 +119,6 @@ def test_every_way_of_rewriting_is_noticed(writer: Writer, tamper: Callable[[], 
 
 
 def test_a_log_rewritten_with_all_its_hashes_is_noticed_by_its_checkpoints(writer: Writer) -> None:
-    from inspection_center.audit.log import details_digest, leaf_bytes
-
     with writer._engine.connect() as connection:
         row = connection.execute(select(schema.audit).where(schema.audit.c.leaf == 3)).one()
     digest = merkle.leaf_hash(leaf_bytes(row.time, row.action, details_digest(row.salt, "officer:wang", "a3", "{}")))
@@ -137,6 +139,14 @@ def test_a_whole_new_log_is_noticed_by_a_checkpoint_kept_elsewhere(writer: Write
         writer.run(lambda transaction: record(transaction, "officer:li", "alert.claimed", "x"))
     writer.run(lambda transaction: sign_checkpoint(transaction, KEY))
     assert faults(writer, (kept,)) == ["checkpoint 6: the log had other entries when it was signed"]
+
+
+def test_a_person_is_erased_and_the_log_stays_intact(writer: Writer) -> None:
+    assert writer.run(lambda transaction: erase(transaction, "test", "li")) == 20
+    with writer._engine.connect() as connection:
+        verdict = verify(connection, KEY.public)
+        assert not any("li" in row for row in connection.execute(select(schema.audit.c.actor, schema.audit.c.object)))
+    assert (verdict.faults, verdict.erased, verdict.entries) == ([], 20, 21)
 
 
 def test_another_key_signs_nothing_of_ours(writer: Writer) -> None:

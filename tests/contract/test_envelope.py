@@ -15,6 +15,7 @@ from inspection_contract.envelope import CloudEvent, join_batch, parse_source, r
 from inspection_contract.events import EVENT_TYPES, Detection
 from inspection_contract.fields import not_a_number_when_unknown
 from inspection_contract.schemas import json_schemas
+from inspection_contract.streams import asyncapi
 from tests.contract.builders import MOMENT, OUTBOX, detection
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=50)
@@ -92,6 +93,18 @@ def test_every_event_and_command_has_a_schema() -> None:
     schemas = json_schemas()
     assert set(schemas) == {"cloudevent", *EVENT_TYPES, *COMMAND_TYPES}
     assert set(schemas[Detection.TYPE]["required"]) == {"uuid", "stamp", "kind", "severity", "confidence"}
+
+
+def test_every_stream_message_is_described_and_every_reference_leads_somewhere() -> None:
+    described = asyncapi("https://center.example:8443")
+    assert described["servers"]["center"] == {"host": "center.example:8443", "protocol": "https"}
+    messages = described["components"]["messages"]
+    referred = {
+        reference["$ref"].rsplit("/", 1)[1]
+        for channel in described["channels"].values()
+        for reference in channel["messages"].values()
+    }
+    assert referred == set(messages) == {*EVENT_TYPES, *COMMAND_TYPES}
 
 
 def test_commands_that_would_say_or_explain_nothing_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -15,9 +15,12 @@ from inspection_center.api import sse
 from inspection_center.auth.identity import require
 from inspection_center.auth.permissions import Principal
 from inspection_center.database import schema
+from inspection_center.problems import NotFound
 from inspection_center.service import center_of
 from inspection_center.tail import LogEvent, Tail, read_log
 from inspection_contract.receipts import StoredEvent
+from inspection_contract.schemas import json_schemas
+from inspection_contract.streams import asyncapi
 
 router = APIRouter(prefix="/api/v1", tags=["findings"])
 Reader = Annotated[Principal, Depends(require("findings.read"))]
@@ -26,6 +29,21 @@ READER_PROBLEMS: dict[int | str, dict[str, str]] = {
     code: {"description": "Refused; `detail` says why in one line."} for code in (401, 403)
 }
 _SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "audio/wav", "application/json", "text/csv"})
+
+
+@router.get("/asyncapi.json")
+def describe_streams(request: Request) -> dict[str, Any]:
+    """The event streams in AsyncAPI 3. Public, like the OpenAPI description."""
+    return asyncapi(center_of(request).settings.public_url or str(request.base_url).rstrip("/"))
+
+
+@router.get("/schemas/{name}", responses={404: {"description": "There is no such event or command."}})
+def show_schema(name: Annotated[str, Path(max_length=100)]) -> dict[str, Any]:
+    """JSON Schema of an event or command type. Public."""
+    schema_of_name = json_schemas().get(name)
+    if schema_of_name is None:
+        raise NotFound("there is no such event or command")
+    return schema_of_name
 
 
 @router.get("/events", responses=READER_PROBLEMS)

@@ -11,7 +11,7 @@ import json
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from inspection_center.audit import merkle
 from inspection_center.clock import now_text
@@ -19,6 +19,10 @@ from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
 from inspection_contract.canonical import canonical_bytes
 from inspection_contract.signatures import SigningKey
+
+ERASURE = "personal.erased"
+ERASED = "erased"
+"""What stands in the place of details that were erased; such an entry is covered by its hash only."""
 
 
 def record(transaction: Transaction, actor: str, action: str, target: str = "", **details: Any) -> int:
@@ -48,6 +52,20 @@ def record(transaction: Transaction, actor: str, action: str, target: str = "", 
         [{"level": level, "position": position, "hash": value.hex()} for level, position, value in nodes],
     )
     return leaf
+
+
+def erase(transaction: Transaction, actor: str, person: str) -> int:
+    """Erase who and what from every entry by or about a person; the tree stays whole. Returns how many entries.
+
+    What remains of such an entry is its time, its action and its hash; without the salt nothing can be guessed from it.
+    """
+    table = schema.audit
+    concerned = or_(table.c.actor == f"officer:{person}", table.c.object == person)
+    changed = transaction.connection.execute(
+        update(table).where(concerned).values(actor="", object="", salt="", details=ERASED)
+    )
+    record(transaction, actor, ERASURE, "", entries=int(changed.rowcount))
+    return int(changed.rowcount)
 
 
 def size(connection: Connection) -> int:

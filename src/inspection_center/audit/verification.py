@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
 from inspection_center.audit import merkle
-from inspection_center.audit.log import checkpoint_bytes, details_digest, leaf_bytes
+from inspection_center.audit.log import ERASED, ERASURE, checkpoint_bytes, details_digest, leaf_bytes
 from inspection_center.database import schema
 from inspection_contract.signatures import SignatureError, VerifyKey
-
-ERASED = "erased"
-"""What stands in the place of details that were erased; such an entry is covered by its hash only."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,9 @@ def verify(connection: Connection, key: VerifyKey, kept: tuple[Checkpoint, ...] 
             verdict.faults.append(f"checkpoint {point.size}: the signature does not hold")
     verdict.checkpoints = len(signed)
     frontier = _Frontier()
-    for leaf, expected, found, erased in _leaves(connection):
+    declared = 0
+    for leaf, expected, found, erased, declares in _leaves(connection):
+        declared += declares
         if leaf != frontier.size:
             verdict.faults.append(f"entry {frontier.size} is missing")
             break
@@ -93,17 +93,21 @@ def verify(connection: Connection, key: VerifyKey, kept: tuple[Checkpoint, ...] 
     verdict.faults += [
         f"checkpoint {size}: the log ends before it, at {frontier.size}" for size in sorted(wanted) if size
     ]
+    if verdict.erased > declared:
+        verdict.faults.append(f"{verdict.erased} entries were erased, the log tells of {declared}")
     verdict.unsigned = frontier.size - max((size for size in signed if size <= frontier.size), default=0)
     return verdict
 
 
-def _leaves(connection: Connection) -> Iterator[tuple[int, str, str, bool]]:
-    """Number, hash as it should be, hash as it stands, whether the details were erased."""
+def _leaves(connection: Connection) -> Iterator[tuple[int, str, str, bool, int]]:
+    """Number, hash as it should be, hash as it stands, whether it was erased, how many erasures it tells of."""
     table = schema.audit
     rows = connection.execution_options(yield_per=5000).execute(select(table).order_by(table.c.leaf))
     for row in rows:
         data = leaf_bytes(row.time, row.action, details_digest(row.salt, row.actor, row.object, row.details))
-        yield row.leaf, merkle.leaf_hash(data).hex(), row.leaf_hash, row.details == ERASED
+        erased = row.details == ERASED
+        declares = int(json.loads(row.details)["entries"]) if row.action == ERASURE and not erased else 0
+        yield row.leaf, merkle.leaf_hash(data).hex(), row.leaf_hash, erased, declares
 
 
 def _checkpoints(connection: Connection) -> list[Checkpoint]:

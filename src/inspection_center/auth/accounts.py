@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, insert, select, update
 
+from inspection_center.audit import log as audit
 from inspection_center.audit.log import record
 from inspection_center.auth.permissions import OFFICER_ROLES, Principal
 from inspection_center.auth.secrets import (
@@ -195,6 +196,22 @@ def set_active(transaction: Transaction, officer: Principal, name: str, active: 
         raise NotFound("there is no such account")
     transaction.connection.execute(delete(schema.session).where(schema.session.c.account == name))
     record(transaction, officer.actor, "account.opened" if active else "account.closed", name)
+
+
+def erase(transaction: Transaction, actor: str, name: str) -> int:
+    """Close an account for good and erase the person from account and audit; returns how many audit entries.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+    values = {"active": False, "display_name": "", "password_hash": ""}
+    changed = transaction.connection.execute(
+        update(schema.account).where(schema.account.c.name == name).values(**values)
+    )
+    if changed.rowcount == 0:
+        raise NotFound("there is no such account")
+    transaction.connection.execute(delete(schema.session).where(schema.session.c.account == name))
+    return audit.erase(transaction, actor, name)
 
 
 def new_service(transaction: Transaction, actor: str, name: str, role: str, life: timedelta | None = None) -> str:
