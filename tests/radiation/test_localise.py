@@ -129,6 +129,13 @@ class TestCarrier:
         carrier = find_carrier(data, {"walker": walker}, self.places, no_walls(), PARAMETERS)
         assert (carrier.track, carrier.moves_with_track) == ("", False)
 
+    def test_a_standing_robot_without_tracks_cannot_tell(self) -> None:
+        wobble = np.random.default_rng(4).normal(0.0, 0.03, (40, 2))
+        data = self.counts(self.walker, 30.0)
+        standing = Measurements(self.robot + wobble, data.counts, data.live_s)
+        carrier = find_carrier(standing, {}, self.places, no_walls(), PARAMETERS)
+        assert (carrier.track, carrier.moves_with_track) == ("", None)
+
     def test_background_is_nobodys(self) -> None:
         data = self.counts(self.walker, 0.0)
         carrier = find_carrier(data, {"walker": self.walker}, self.places, no_walls(), PARAMETERS)

@@ -55,7 +55,9 @@ def find_carrier(
     data = measurements
     nothing = background_log_likelihood(data.counts, data.live_s)
     places = fit_sources(data.counts, data.live_s, kernels(places_m, data, walls, parameters))
-    stays = float(places.log_likelihood.max())
+    # A source that stays cannot make the counts of a standing robot vary; its place would only fit noise of the pose.
+    stood = float(np.ptp(data.positions_m, axis=0).max()) < MOVED_M
+    stays = nothing if stood else float(places.log_likelihood.max())
     best, best_value, best_moved = "", -np.inf, 0.0
     for name, path in tracks.items():
         seen = np.isfinite(path).all(axis=1)
@@ -68,8 +70,8 @@ def find_carrier(
         if value > best_value:
             best, best_value = name, value
             best_moved = float(np.ptp(path[seen], axis=0).max())
-    # A place has two free coordinates more than a track; each costs half a unit on average (Akaike 1974: one).
-    odds = best_value - (stays - 2.0)
+    # A place has two free coordinates more than a track, and each costs one unit (Akaike 1974).
+    odds = best_value - (stays if stood else stays - 2.0)
     if not best or best_value - nothing < CONVINCING:
         return Carrier("", False if stays - nothing > CONVINCING else None, float(odds))
     if odds > CONVINCING and best_moved > MOVED_M:

@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 BEFORE_S = 20.0  # of the path before an alarm that goes into the search for its source [s]
 LONGEST_S = 600.0  # of the path that is remembered [s]
 VIEWPOINT_REACH_M = 4.0  # how far from a source a better viewpoint is looked for [m]
+LEAST_WAY_M = 1.0  # from one spot nothing can be located [m]
 AREA_MARGIN_M = 6.0  # how far beside the path a source is searched [m]
 SPEED_OVER_S = 3.0
 
@@ -261,7 +262,8 @@ class RadiationMonitor:
             material=self.search.material,
             height_difference_m=self.search.height_difference_m,
         )
-        sources = localise(data, self.walls, limits, search)
+        moved = float(np.ptp(positions, axis=0).max()) >= LEAST_WAY_M
+        sources = localise(data, self.walls, limits, search) if moved else []
         places = np.stack(
             np.meshgrid(np.arange(limits[0], limits[2], 0.5), np.arange(limits[1], limits[3], 0.5)), axis=-1
         ).reshape(-1, 2)

@@ -197,7 +197,7 @@ class RadiationNode(InspectionNode[RadiationParameters]):
                 self.fault("unreadable", str(error), part="detector")
                 return
             self._close()
-            raise InputError(self.parameters.port or self.parameters.driver, str(error)) from error
+            raise InputError(self.parameters.driver, str(error)) from error
         self._take(reading)
 
     def _opened(self) -> None:
