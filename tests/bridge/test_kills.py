@@ -19,8 +19,8 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not importable: ./robot shell -- pytest …")
 pytest.importorskip("inspection_interfaces", reason="ros2_ws is not built: ./robot shell -- pytest …")
 
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 
 from inspection_contract.client import CenterClient
 from inspection_robot.bridge.credentials import enrol
@@ -48,10 +48,10 @@ while True:
 class Stack:
     """Three processes that can be killed and are started again."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], change_state: Callable[[int], bool]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], bring_up: Callable[[], None]) -> None:
         self.folder = folder
         self.environment = environment | {"INSPECTION_STATE": str(folder / "robot")}
-        self.change_state = change_state
+        self.bring_up = bring_up
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -67,9 +67,7 @@ class Stack:
             [sys.executable, *words], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         if name == "bridge":
-            # As the health node does it after a restart.
-            for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-                assert self.change_state(transition)
+            self.bring_up()
 
     def kill(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGKILL)
@@ -86,21 +84,31 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path, ros_environment: dict[str, str], ros_graph: Any) -> Iterator[Stack]:
-    client = ros_graph.probe.create_client(ChangeState, "bridge/change_state")
+    change = ros_graph.probe.create_client(ChangeState, "bridge/change_state")
+    get = ros_graph.probe.create_client(GetState, "bridge/get_state")
 
-    def change_state(transition: int) -> bool:
-        for _ in range(3):
-            # A server that was killed may still look ready; its answer then never comes.
-            ros_graph.spin_until(client.service_is_ready)
-            future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-            end = time.monotonic() + 8.0
-            while not future.done() and time.monotonic() < end:
-                ros_graph.executor.spin_once(timeout_sec=0.05)
-            if future.done():
-                return bool(future.result().success)
-        return False
+    def call(client: Any, request: Any) -> Any:
+        """The answer, or None when none came: a server that was killed may still look ready for a while."""
+        future = client.call_async(request)
+        end = time.monotonic() + 5.0
+        while not future.done() and time.monotonic() < end:
+            ros_graph.executor.spin_once(timeout_sec=0.05)
+        return future.result() if future.done() else None
 
-    made = Stack(tmp_path, ros_environment, change_state)
+    def bring_up() -> None:
+        """Ask for the state and for the transition it lacks, until active, as the health node does."""
+        wanted = {1: Transition.TRANSITION_CONFIGURE, 2: Transition.TRANSITION_ACTIVATE}
+        end = time.monotonic() + 60.0
+        while time.monotonic() < end:
+            ros_graph.spin_until(get.service_is_ready)
+            answer = call(get, GetState.Request())
+            if answer is not None and answer.current_state.id == State.PRIMARY_STATE_ACTIVE:
+                return
+            if answer is not None and answer.current_state.id in wanted:
+                call(change, ChangeState.Request(transition=Transition(id=wanted[answer.current_state.id])))
+        raise AssertionError("the bridge does not become active")
+
+    made = Stack(tmp_path, ros_environment, bring_up)
     yield made
     for process in made.processes.values():
         process.kill()
