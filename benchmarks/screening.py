@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     spent_ms = 0.0
     temperatures, uncertainties = [], []
     for number, entry in enumerate(entries, 1):
-        print(f"\r{number} of {len(entries)} {entry['file']:60.60}", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(entries)} {entry['file']:60.60}", end="", file=sys.stderr, flush=True)
         result = screen_recording(open_recording(arguments.data / entry["file"]), settings_for(entry), detector)
         ok = [outcome for outcome in result.outcomes if outcome.reading.ok]
         frames += result.frames
@@ -55,7 +56,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         else:
             empty += 1
             false_readings += len(ok)
-    print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
     return {
         "recordings_with_people": people,
         "recordings_read": read,
