@@ -28,6 +28,7 @@ class TrackSettings:
     chain: ChainSettings = field(default_factory=ChainSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     humidity_exponent: float = 0.25  # of resistive channels: R ∝ (RH)^−exponent [1]
+    humidity_exponent_sigma: float = 0.15  # how far a channel's own exponent may be from that [1]
     window_s: float = 12.0  # longest part of an exposure that is described [s]
 
 
@@ -83,6 +84,7 @@ class BoardTrack:
         self._chain: ChainState | None = None
         self._trace: deque[tuple[float, Floats]] = deque()
         self._intensity = 0.0
+        self._humidity: tuple[float, float] | None = None  # when [s], and the log the baseline belongs to
 
     @property
     def board(self) -> str:
@@ -140,12 +142,23 @@ class BoardTrack:
             self._chain = signal_chain.start(signal, time_s)
             zeros = np.zeros(len(signal))
             return ChainOutput(zeros, 0.0, False, False, False, False)
-        self._chain, output = signal_chain.step(self._chain, signal, time_s, self.settings.chain)
+        doubt = self._humidity_doubt(reading.relative_humidity, time_s)
+        self._chain, output = signal_chain.step(self._chain, signal, time_s, self.settings.chain, doubt)
         self._trace.append((time_s, output.response))
         while self._trace and time_s - self._trace[0][0] > TRACE_S:
             self._trace.popleft()
         self._intensity = max(self._intensity, output.intensity) if output.exposed else 0.0
         return output
+
+    def _humidity_doubt(self, relative_humidity: float, time_s: float) -> float:
+        """What a change of humidity since the baseline was learnt may do beyond its compensation [1]."""
+        if not np.isfinite(relative_humidity):
+            return 0.0
+        now = float(np.log(max(relative_humidity, 0.01)))
+        then_s, then = self._humidity or (time_s, now)
+        share = 1.0 - np.exp(-max(time_s - then_s, 0.0) / self.settings.chain.baseline_s)
+        self._humidity = time_s, float(then + share * (now - then))
+        return self.settings.humidity_exponent_sigma * abs(now - self._humidity[1])
 
     def exposure(self) -> Exposure | None:
         """The exposure that is going on; None when nothing smells."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student_t
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.str_]
@@ -25,6 +27,7 @@ _SHRINKAGE = 0.3
 _CALIBRATION_WEIGHT = 100.0
 _NAMED_UNKNOWNS = 0.02  # share of the left-out class that may stay below the threshold
 _KNOWN_KEPT = 0.99  # share of the known sniffs that the threshold keeps at the most
+_FEWEST_CLASSES = 4  # left when a group plays the unknown
 _MAXIMUM_EXEMPLARS = 2000  # training sniffs kept for distances; more add nothing but time
 
 
@@ -56,13 +59,13 @@ def fit(
     quantiles = []
     for name in np.unique(sides[0]):
         rest, rest_shots = sides[0] != name, sides[1] != name
-        if len(np.unique(labels[rest])) < 2:
-            continue
+        if len(np.unique(labels[rest])) < _FEWEST_CLASSES:
+            continue  # so few dimensions are left that anything may fall onto a class by chance
         held = _align_classes(features[~rest], labels[~rest], shot_features[~rest_shots], shot_labels[~rest_shots])
         partial = _fit_geometry(features[rest], labels[rest], shot_features[rest_shots], shot_labels[rest_shots])
         quantiles.append(float(np.quantile(score(partial, held), _NAMED_UNKNOWNS)))
-    # With two classes nothing is left to discriminate when one is left out: the known sniffs alone set the threshold.
-    quantiles.append(_known_quantile(model))
+    fewest = int(np.unique(labels, return_counts=True)[1].min())
+    quantiles.append(_known_quantile(model) * _small_sample_factor(fewest))
     return replace(model, threshold=max(min(quantiles), 1e-9))
 
 
@@ -83,6 +86,11 @@ def _known_quantile(model: NoveltyModel) -> float:
     everything = np.sort(_distances(model.aligned, np.vstack([model.aligned, model.exemplars])), axis=1)
     third = everything[:, min(3, everything.shape[1] - 1)]  # the first is the sniff itself
     return float(np.quantile(nearest + third, _KNOWN_KEPT))
+
+
+def _small_sample_factor(sniffs: int) -> float:
+    """How much wider a spread known from so few sniffs a class may be: quantile of Student's t over the normal's."""
+    return float(student_t.ppf(_KNOWN_KEPT, max(sniffs, 3) - 1) / normal.ppf(_KNOWN_KEPT))
 
 
 def _fit_geometry(features: Floats, labels: Labels, shot_features: Floats, shot_labels: Labels) -> NoveltyModel:

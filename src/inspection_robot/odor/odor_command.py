@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     record.add_argument("--sniffs", type=int, default=3, help="how often it is presented (default 3)")
     record.add_argument("--clean-s", type=float, default=60.0, help="clean air before each (default 60 s)")
     record.add_argument("--expose-s", type=float, default=12.0, help="length of each (default 12 s)")
-    train = actions.add_parser("train", help="train on recordings; accuracy is measured on sessions left out")
+    train = actions.add_parser("train", help="train on at least two sessions, the last of today's board")
     train.add_argument("files", nargs="+", type=Path, metavar="FILE.csv")
     train.add_argument("--output", required=True, type=Path, metavar="MODEL.onnx")
     train.add_argument("--family", action="append", default=[], metavar="SMELL=FAMILY", help="else a smell is its own")
@@ -80,14 +80,17 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    """Fit to all sessions, write the model and its reference sniffs, and print how it does on sessions left out."""
+    """Fit to all sessions but the last, calibrate with that, and print how it does on sessions left out."""
+    if len(arguments.files) < 2:
+        raise InputError(str(arguments.files[0]), "one session shows no drift; at least two are needed")
     sessions = [read_session(path) for path in arguments.files]
     described = [(session.path, *sniffs_of(session)) for session in sessions]
     sniffs, number, names = together(described)
     families = {str(name): str(name) for name in np.unique(sniffs.labels)} | _families(arguments.family)
     board = sessions[-1].readings[-1].board
     accuracy = left_out_accuracy(sniffs, number)
-    model = fit(sniffs, sniffs.take(number == number.max()), families=families)
+    last = number == number.max()
+    model = fit(sniffs.take(~last), sniffs.take(last), families=families)
     calibration = Calibration(
         board, names, model.classes, tuple(families[name] for name in model.classes), model.calibrated,
         time.time(), model.minimum_probability, accuracy,

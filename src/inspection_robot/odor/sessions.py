@@ -76,7 +76,9 @@ def read_session(path: Path) -> Session:
     if not channels:
         raise InputError(path, "no gas channels")
     names, units = tuple(m.group(1) for m in channels), tuple(m.group(2) for m in channels)
-    times, labels, readings = [], [], []
+    times: list[float] = []
+    labels: list[str] = []
+    readings: list[BoardReading] = []
     for number, row in enumerate(csv.reader(lines[2:]), start=3):
         try:
             if len(row) != len(columns):

@@ -105,9 +105,17 @@ def start(signal: Floats, time_s: float) -> ChainState:
 
 
 def step(
-    state: ChainState, signal: Floats, time_s: float, settings: ChainSettings | None = None
+    state: ChainState, signal: Floats, time_s: float, settings: ChainSettings | None = None, doubt: float = 0.0
 ) -> tuple[ChainState, ChainOutput]:
-    """Take one compensated sample (C,) at ``time_s`` [s]; a gap, time going back or other channels start over."""
+    """Take one compensated sample; a gap, time going back or other channels start over.
+
+    Args:
+        state: from :func:`start` or the last step.
+        signal: (C,).
+        time_s: of the sample [s].
+        settings: defaults when None.
+        doubt: standard deviation of what the compensation may have got wrong, beside the noise [1].
+    """
     chosen = settings or ChainSettings()
     elapsed = time_s - state.time_s
     if elapsed == 0.0 and len(signal) == len(state.clean):
@@ -115,7 +123,7 @@ def step(
         response = signal - state.clean
         exposed = state.onset_s is not None
         settled = time_s - state.started_s >= chosen.settle_s
-        sigma = np.maximum(state.noise, chosen.noise_floor)
+        sigma = _sigma(state, doubt, chosen)
         intensity = float((response / sigma).max()) if settled else 0.0
         return state, ChainOutput(
             response if settled else np.zeros(len(signal)), intensity, settled, exposed, False, False
@@ -126,11 +134,11 @@ def step(
         return fresh, ChainOutput(np.zeros(len(signal)), 0.0, False, False, False, was_exposed)
     if time_s - state.started_s < chosen.settle_s:
         return _settle(state, signal, time_s, elapsed, chosen)
-    sigma = np.maximum(state.noise, chosen.noise_floor)
+    sigma = _sigma(state, doubt, chosen)
     response = signal - state.clean
     intensity = float((response / sigma).max())
     if state.onset_s is None:
-        return _watch(state, signal, time_s, elapsed, chosen)
+        return _watch(state, signal, time_s, elapsed, sigma, chosen)
     # A metal-oxide sensor takes minutes to come back: that the smell has gone is told by its falling, not by the end
     # of the fall. What is left becomes the baseline, which then follows the sensor down.
     norm = float(np.linalg.norm(response))
@@ -154,10 +162,9 @@ def step(
 
 
 def _watch(
-    state: ChainState, signal: Floats, time_s: float, elapsed: float, settings: ChainSettings
+    state: ChainState, signal: Floats, time_s: float, elapsed: float, sigma: Floats, settings: ChainSettings
 ) -> tuple[ChainState, ChainOutput]:
     """Look for an onset in clean air, or while the sensors come back from the last smell."""
-    sigma = np.maximum(state.noise, settings.noise_floor)
     response, change = signal - state.clean, (signal - state.local) / sigma
     intensity = float((response / sigma).max())
     rise = np.maximum(state.rise + change - settings.slack_sigma, 0.0)
@@ -202,6 +209,12 @@ def _settle(
         time_s=time_s,
     )
     return settled, ChainOutput(np.zeros(len(signal)), 0.0, False, False, False, False)
+
+
+def _sigma(state: ChainState, doubt: float, settings: ChainSettings) -> Floats:
+    """Standard deviation (C,) that changes are measured by."""
+    result: Floats = np.hypot(np.maximum(state.noise, settings.noise_floor), doubt)
+    return result
 
 
 def _track_noise(state: ChainState, signal: Floats, elapsed: float, settings: ChainSettings) -> Floats:
