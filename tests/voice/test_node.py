@@ -47,7 +47,7 @@ def ask(graph: Any, text: str, session: str = "") -> Any:
 def test_typed_questions_are_answered_shown_and_kept_without_personal_data(
     ros_graph: Any, answers: list[Any], tmp_path: Path
 ) -> None:
-    first = ask(ros_graph, "My name is Anna Schmidt, can I bring apples?")
+    first = ask(ros_graph, "Hello, my name is Anna Schmidt. Can I bring apples?")
     assert (first.answer_id, first.language, first.refused) == ("fresh-fruit", "en", False)
     assert first.sources and first.session
     second = ask(ros_graph, "谁赢了昨晚的足球赛", first.session)

@@ -81,6 +81,19 @@ def test_a_new_subject_does_not_lean_on_the_question_before(retriever: Retriever
     assert found.entry is not None and found.entry.id == "fresh-fruit"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "您好，请问可以带苹果吗？",
+        "Hello, my name is Anna Schmidt, can I bring apples?",
+        "Excuse me. May I bring apples?",
+    ],
+)
+def test_greetings_do_not_hide_the_question(retriever: Retriever, text: str) -> None:
+    found = retriever.find(text)
+    assert not found.refused and found.entry is not None and found.entry.id == "fresh-fruit"
+
+
 def test_confusable_sounds_are_one() -> None:
     assert syllable("zhang") == syllable("zan")
     assert syllable("lin") == syllable("ning")

@@ -43,12 +43,16 @@ LEANING = re.compile(
 SPOKEN_FOR = 0.35
 """Least share of the best entry's score that words leaning on a question must give an entry that goes on from it."""
 
+CLAUSE_FROM = 0.8
+"""Least probability with which one clause of a longer question is answered."""
+
 FOLLOW_UP_BONUS = 0.25
 """What being named as a follow-up is worth, in score, when a question leans on the one before."""
 
 CLOSE = 0.85
 """A second entry whose score is this share of the first one's is worth a clarifying question."""
 
+_CLAUSE = re.compile(r"[,，.。;；:：!！?？]+")
 _JUDGED = ("domain", "domain_squared", "score", "classifier", "nearest", "margin", "off_topic")
 
 
@@ -124,7 +128,16 @@ class Retriever:
             continued = self._continue(clean(before), text, evidence, language)
             if continued is not None:
                 return continued
-        return found
+        return self._by_clause(text, language) if found.refused else found
+
+    def _by_clause(self, text: str, language: Language) -> Found:
+        """Look at each clause of a refused question: greetings and stories stand before many of them."""
+        whole, _ = self._find(text, language)
+        clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+        if len(clauses) < 2:
+            return whole
+        best = max((self._find(clause, language)[0] for clause in clauses), key=lambda found: found.probability)
+        return best if best.probability >= CLAUSE_FROM else whole
 
     def _continue(self, before: str, text: str, alone: Evidence, language: Language) -> Found | None:
         """Find what a question asks that leans on the one before; None when it leads elsewhere.

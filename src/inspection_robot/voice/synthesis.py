@@ -29,10 +29,11 @@ ANSWER_WITHIN_S = 10.0
 STARTED_WITHIN_S = 30.0
 CACHED_SENTENCES = 128
 GAP_S = 0.08
+ATTEMPTS = 3
 
 
 class SynthesisError(Exception):
-    """The synthesiser is not installed, or failed twice on the same text."""
+    """The synthesiser is not installed, or failed again and again on the same text."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ class Synthesiser:
     """Turns sentences into sound, one at a time, in the order they were submitted; fixed phrases come from a cache.
 
     Args:
-        answer_within_s: a worker silent for longer is killed, and the sentence tried once more.
+        answer_within_s: a worker silent for longer is killed, and the sentence tried again.
+        cached: how many sentences are remembered.
     """
 
-    def __init__(self, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+    def __init__(self, answer_within_s: float = ANSWER_WITHIN_S, cached: int = CACHED_SENTENCES) -> None:
         self.restarts = 0
         self._answer_within_s = answer_within_s
+        self._cached = cached
         self._worker: subprocess.Popen[bytes] | None = None
         self._fresh = True
         self._number = 0
@@ -110,14 +113,14 @@ class Synthesiser:
             self._cache.move_to_end(key)
             return self._cache[key]
         sound: Sound | None = None
-        for _ in range(2):
+        for _ in range(ATTEMPTS):
             sound = self._ask_worker(todo)
             if sound is not None or self._closed:
                 break
         if sound is None:
             raise SynthesisError("the speech synthesiser does not answer")
         self._cache[key] = sound
-        while len(self._cache) > CACHED_SENTENCES:
+        while len(self._cache) > self._cached:
             self._cache.popitem(last=False)
         return sound
 
