@@ -91,6 +91,19 @@ def test_a_printed_zone_of_every_format_is_read_tilted_too(name: str, tilt: floa
     assert zone.corners.min() > -5 and zone.corners[:, 0].max() < width + 5
 
 
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_page_lying_on_its_side_is_read_and_its_corners_lie_on_the_zone(quarters: int) -> None:
+    page = rendered(SPECIMENS["TD3"])
+    upright = default_reader().read(page)
+    turned = default_reader().read(np.ascontiguousarray(np.rot90(page, quarters)))
+    assert upright is not None and turned is not None
+    assert turned.reading.mrz.lines == SPECIMENS["TD3"]
+    height, width = page.shape
+    x, y = upright.corners.mean(axis=0)
+    middle = (y, width - 1 - x) if quarters == 1 else (height - 1 - y, x)
+    assert turned.corners.mean(axis=0) == pytest.approx(middle, abs=8)
+
+
 def test_pages_without_a_zone_hold_none_that_is_certain() -> None:
     rng = np.random.default_rng(2)
     page = np.full((300, 500), 220, np.uint8)

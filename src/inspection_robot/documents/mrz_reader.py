@@ -22,6 +22,10 @@ STRIDE = 4
 BLANK = 37
 MAXIMUM_LINES = 24
 FEWEST_SEEN = 8
+WIDEST = 2400
+"""Larger pictures are reduced first: a zone across a third of such a picture still has 18 pixels a character."""
+CLEAR = -0.15
+"""Mean log-probability of the characters above which the picture is taken to be the right way up."""
 STRETCHES = (1.0, 0.82, 1.2)
 SPACINGS = (1.7, 2.0, 2.4, 1.45, 2.8)
 """Distances of the lines of a zone, in pitches, that occur on documents; the likeliest first."""
@@ -80,27 +84,33 @@ class MrzReader:
         except Exception as error:  # onnxruntime's errors share no base class
             raise InputError(path, f"no usable model: {error}") from error
 
-    def read(self, picture: Gray, upside_down: bool = True) -> ZoneInPicture | None:
-        """Read the zone of a picture that is at most 25° from upright, or upside down.
+    def read(self, picture: Gray, any_way_up: bool = True) -> ZoneInPicture | None:
+        """Read the zone of a picture, at most 25° from a quarter turn.
 
         Args:
             picture: (rows, columns) uint8.
-            upside_down: look at the picture the other way up too when nothing clear is found.
+            any_way_up: turn the picture by quarters too when nothing clear is found upright.
 
         Returns:
             The likeliest zone; nothing when no lines look like one.
         """
-        upright = self._read_upright(picture)
-        if upright is not None and upright.reading.certain:
-            return upright
-        found = [] if upright is None else [upright]
-        if upside_down and (upright is None or upright.reading.likelihood < -0.15):
-            turned = self._read_upright(np.ascontiguousarray(picture[::-1, ::-1]))
-            if turned is not None:
-                height, width = picture.shape
-                corners = np.array([width - 1, height - 1], np.float32) - turned.corners
-                found.append(ZoneInPicture(turned.reading, corners))
-        return max(found, key=_rank, default=None)
+        factor = max(1.0, picture.shape[1] / WIDEST, picture.shape[0] / WIDEST)
+        work = picture
+        if factor > 1.0:
+            size = (round(picture.shape[1] / factor), round(picture.shape[0] / factor))
+            work = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        best: ZoneInPicture | None = None
+        for quarters in (0, 2, 1, 3) if any_way_up else (0,):
+            if best is not None and (best.reading.certain or best.reading.likelihood > CLEAR):
+                break
+            turned = self._read_upright(np.ascontiguousarray(np.rot90(work, quarters)))
+            if turned is None:
+                continue
+            corners = _turned_back(turned.corners, quarters, work.shape) * np.float32(factor)
+            zone = ZoneInPicture(turned.reading, corners)
+            if best is None or _rank(zone) > _rank(best):
+                best = zone
+        return best
 
     def read_line(self, picture: Gray, line: TextLine) -> ReadLine | None:
         """Classify one line; nothing when it holds fewer than 20 characters in even steps."""
@@ -194,6 +204,14 @@ class MrzReader:
 def default_reader() -> MrzReader:
     """The reader with the shipped model, made once a process."""
     return MrzReader()
+
+
+def _turned_back(corners: NDArray[np.float32], quarters: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Points of a picture turned by `np.rot90(picture, quarters)` as points of the picture of this shape."""
+    height, width = shape[0], shape[1]
+    x, y = corners[:, 0], corners[:, 1]
+    back = {0: (x, y), 1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[quarters]
+    return np.stack(back, axis=1).astype(np.float32)
 
 
 def _rank(zone: ZoneInPicture) -> tuple[bool, float]:

@@ -49,7 +49,7 @@ def look(picture: Gray, reader: MrzReader | None, budget_s: float) -> list[Sight
         budget_s: for the codes [s].
     """
     sights = [_of_code(code) for code in read_codes(picture, budget_s)]
-    if reader is not None and (zone := reader.read(picture, upside_down=False)) is not None and _is_zone(zone):
+    if reader is not None and (zone := reader.read(picture, any_way_up=False)) is not None and _is_zone(zone):
         sights.append(_of_zone(zone))
     return sights
 
