@@ -14,7 +14,7 @@ from inspection_contract.errors import InputError
 from inspection_sim import crowd
 from inspection_sim.crowd import BODY_RADIUS_M, Walkers
 from inspection_sim.scenario import ROBOT, PassengerSpec, StopSpec
-from inspection_sim.world.grid import Grid, way_field
+from inspection_sim.world.grid import Grid, coarser, way_field
 from inspection_sim.world.sdf import World
 
 ARRIVED_M: Final = 0.6
@@ -25,6 +25,8 @@ SPREAD_M: Final = 0.8
 IN_FRONT_M: Final = 1.0
 """Who visits the robot stops so far in front of it [m]."""
 MARGIN_M: Final = 0.25
+WAY_CELLS: Final = 2
+"""Ways are planned on cells so many times as large as those of the floor plan."""
 UNVISITED_S: Final = 20.0
 """After a visit nobody of the crowd visits the robot for this time [s]."""
 STEP_BACK_M: Final = 0.4
@@ -97,7 +99,8 @@ class Itinerary:
         names = sorted({n for s in specs for n in (s.enters, s.leaves, *(stop.place for stop in s.stops))} - {ROBOT})
         self._places = {name: index for index, name in enumerate(names)}
         self._xy = np.array([(world.place(name).x, world.place(name).y) for name in names]).reshape(-1, 2)
-        fields = [way_field(grid, x, y, MARGIN_M) for x, y in self._xy]
+        self._ways = coarser(grid, WAY_CELLS)
+        fields = [way_field(self._ways, x, y, MARGIN_M) for x, y in self._xy]
         self._cost = np.array([cost for cost, _ in fields])
         self._direction = np.array([direction for _, direction in fields])
         for spec in specs:
@@ -157,22 +160,20 @@ class Itinerary:
         names = [spec.enters, *(stop.place for stop in spec.stops if stop.place != ROBOT), spec.leaves]
         for start, end in itertools.pairwise(names):
             x, y = self._xy[self._places[start]]
-            row, column = self._grid.cell(np.array([x]), np.array([y]))
+            row, column = self._ways.cell(np.array([x]), np.array([y]))
             if not np.isfinite(self._cost[self._places[end], row[0], column[0]]):
                 raise InputError(spec.id, f"there is no way from {start} to {end} in world {self._world.name}")
 
     def _fill(self) -> None:
         """Spread the crowd over the hall at free places away from each other."""
         people = self.people
-        reachable = (
-            np.argwhere((self._cost < np.inf).all(axis=0) & (self._grid.clearance > 2 * BODY_RADIUS_M))
-            if len(self._cost)
-            else np.empty((0, 2))
-        )
+        if not len(self._cost):
+            return
+        reachable = np.argwhere((self._cost < np.inf).all(axis=0) & (self._ways.clearance > 2 * BODY_RADIUS_M))
         for index in np.flatnonzero(people.returns):
             for _ in range(50):
                 row, column = reachable[self._generator.integers(len(reachable))]
-                spot = np.array(self._grid.origin) + (np.array([column, row]) + 0.5) * self._grid.resolution
+                spot = np.array(self._ways.origin) + (np.array([column, row]) + 0.5) * self._ways.resolution
                 gaps = np.linalg.norm(people.walkers.position - spot, axis=1)
                 if not np.any(gaps < 1.0):
                     break
@@ -257,7 +258,7 @@ class Itinerary:
         room, _ = self._grid.clear(target[:, 0], target[:, 1])
         target = np.where((room < 0.4)[:, None], self._xy[place], target)
         target = np.where(to_robot[:, None], front + 0.0 * spot, target)
-        rows, columns = self._grid.cell(position[:, 0], position[:, 1])
+        rows, columns = self._ways.cell(position[:, 0], position[:, 1])
         along = self._direction[place, rows, columns]
         straight = target - position
         gap = np.linalg.norm(straight, axis=1, keepdims=True)

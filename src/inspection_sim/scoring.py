@@ -1,8 +1,9 @@
 """Compare what the robot found with the truth of the run.
 
 A finding counts for a planted thing when it is of that kind and lies near the subject at the time of measurement, or,
-when it has no position, when the subject was within the sensor's reach. A thing that never came within reach was not
-encountered and is not held against the robot.
+when it has no position, when the subject was within the sensor's reach. A radiation finding also counts where the source
+really raises the count rate at the robot: that it lies elsewhere is an error of its position, not a false alarm. A thing
+that never came within reach was not encountered and is not held against the robot.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import Any, Final
 import numpy as np
 
 from inspection_contract.errors import InputError
+from inspection_sim.fields.radiation import BACKGROUND_USV_H, GEIGER_CPS_PER_USV_H
 from inspection_sim.truth import Planted
 
+BACKGROUND_CPS: Final = BACKGROUND_USV_H * GEIGER_CPS_PER_USV_H
 KINDS: Final[dict[str, tuple[str, ...]]] = {
     "fever": ("thermal.fever",),
     "cold": ("thermal.cold", "thermal.low"),
@@ -33,18 +36,21 @@ ENCOUNTER_S: Final = 3.0
 """Time within reach that makes an encounter [s]."""
 GATE_M: Final = {"fever": 1.5, "cold": 2.0, "radiation": 4.0, "odor": 4.0, "watch_list": 2.0}
 """A finding's position may be so far off [m]."""
+RAISED: Final = 1.5
+"""A source that multiplies the background by this at the robot may be alarmed at, wherever it is [1]."""
 LATE_S: Final = 15.0
 """A finding may come so long after the subject left the reach [s]: dwell, verification, classification."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One line of the trajectory: time [s], robot (x, y), people id → (x, y), contacts so far."""
+    """A line of the trajectory: time [s], robot (x, y), people id → (x, y), contacts so far, true count rate [1/s]."""
 
     time_s: float
     robot: tuple[float, float]
     people: dict[str, tuple[float, float]]
     contacts: int
+    cps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one planted thing; times in s, None where it did not happen."""
+    """What became of one planted thing: times [s], None where it did not happen; error of the last position told [m]."""
 
     planted: Planted
     encountered_s: float | None
@@ -130,10 +136,12 @@ def score(scenario: str, things: Iterable[Planted], moments: list[Moment], findi
         used.update(i for i, _ in hits)
         cases = [f for f in incidents if _error(thing, f, moments) is not None]
         first = min(hits, key=lambda hit: detections[hit[0]].time_s, default=None)
+        located = [hit for hit in hits if math.isfinite(hit[1])]
+        last = max(located, key=lambda hit: detections[hit[0]].time_s, default=None)
         outcomes.append(Outcome(
             thing, _encounter(thing, moments), detections[first[0]].time_s if first else None,
             detections[first[0]].kind if first else "", min((f.time_s for f in cases), default=None),
-            None if first is None or not np.isfinite(first[1]) else round(first[1], 2),
+            None if last is None else round(last[1], 2),
         ))  # fmt: skip
     false_alarms = tuple(f for i, f in enumerate(detections) if i not in used and f.severity >= 3 and _what(f.kind))
     path = np.array([m.robot for m in moments]).reshape(-1, 2)
@@ -176,12 +184,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 def _moment(line: dict[str, Any], objects: dict[str, tuple[float, float]]) -> Moment:
     people = {name: (float(at[0]), float(at[1])) for name, at in line["people"].items()}
-    return Moment(
-        float(line["t"]),
-        (float(line["robot"][0]), float(line["robot"][1])),
-        {**people, **objects},
-        int(line["contacts"]),
-    )
+    robot = (float(line["robot"][0]), float(line["robot"][1]))
+    return Moment(float(line["t"]), robot, {**people, **objects}, int(line["contacts"]), float(line["cps"]))
 
 
 def _finding(line: dict[str, Any]) -> Finding:
@@ -225,4 +229,5 @@ def _error(thing: Planted, finding: Finding, moments: list[Moment]) -> float | N
         return float("nan") if min(_distance(thing, m) for m in around) <= 2 * REACH_M[thing.what] else None
     x, y = finding.position
     error = min(float(np.hypot(m.people[thing.subject][0] - x, m.people[thing.subject][1] - y)) for m in around)
-    return error if error <= GATE_M[thing.what] else None
+    raised = thing.what == "radiation" and max(m.cps for m in around) > RAISED * BACKGROUND_CPS
+    return error if raised or error <= GATE_M[thing.what] else None

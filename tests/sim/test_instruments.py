@@ -90,7 +90,7 @@ def test_a_question_is_heard_when_its_asker_stands_before_the_robot() -> None:
     simulation = Simulation(load("watch_list_traveller"))
     microphone = Microphone(simulation)
     quiet, loud = [], []
-    while simulation.time_s < 30.0:
+    while simulation.time_s < 22.0:
         for _ in range(5):
             simulation.step()
         block = microphone.block()

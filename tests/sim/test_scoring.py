@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_what_never_came_near_is_not_held_against_the_robot() -> None:
     assert result.outcomes[0].encountered_s is None
     assert result.as_dict()["missed"] == 0
     assert score("s", [FEVER], moments(), []).outcomes[0].encountered_s == 3.0
+
+
+def test_a_radiation_alarm_where_the_rate_is_really_raised_is_no_false_alarm_wherever_it_points() -> None:
+    source = Planted("radiation", "anna", "", "Cs-137")
+    quiet, loud = ([replace(m, cps=cps) for m in moments(distance_m=6.0)] for cps in (0.26, 2.0))
+    elsewhere = found("radiation.source", at=(-5.0, 0.0))
+    assert len(score("s", [source], quiet, [elsewhere]).false_alarms) == 1
+    result = score("s", [source], loud, [elsewhere, found("radiation.source", at=(4.0, 0.0), time_s=12.0)])
+    assert result.false_alarms == ()
+    assert result.outcomes[0].error_m == pytest.approx(1.0)  # of the last position told
 
 
 def test_the_table_names_everything_planted() -> None:

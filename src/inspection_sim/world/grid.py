@@ -96,6 +96,16 @@ def floor_plan(world: World, resolution: float = 0.1) -> Grid:
     return Grid(occupied, origin, resolution, clearance.astype(np.float64))
 
 
+def coarser(grid: Grid, factor: int) -> Grid:
+    """Return the grid with cells ``factor`` times as large, each as tight as the tightest of its parts."""
+    rows, columns = (size // factor for size in grid.occupied.shape)
+    cut = (rows * factor, columns * factor)
+    blocks = (rows, factor, columns, factor)
+    occupied: NDArray[np.bool_] = np.max(grid.occupied[: cut[0], : cut[1]].reshape(blocks), axis=(1, 3))
+    clearance: NDArray[np.float64] = np.min(grid.clearance[: cut[0], : cut[1]].reshape(blocks), axis=(1, 3))
+    return Grid(occupied, grid.origin, grid.resolution * factor, clearance)
+
+
 def solids_of(world: World) -> Solids:
     """Return the still solids that attenuate radiation: boxes and upright cylinders with a known material.
 
