@@ -9,7 +9,7 @@ radiation gets no name.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +151,7 @@ def _decide(search: Search, best: dict[int, Best], limits: IdentifyParameters) -
         pair = find_pair(search, limits.mixture)
         if pair_is_believed(pair, mixture.deviance, limits.mixture):
             mixture, unlike = pair, misfit(pair.case.counts, pair.fit.expected[0])
-            reason = _why_not_pair(pair, unlike, most_misfit, limits)
+            reason, mixture = _judge_pair(pair, unlike, most_misfit, limits)
     excess = float(mixture.case.counts.sum() - mixture.case.background.sum())
     return Identification(
         found=()
@@ -166,10 +166,20 @@ def _decide(search: Search, best: dict[int, Best], limits: IdentifyParameters) -
     )
 
 
-def _why_not_pair(pair: Mixture, unlike: float, most_misfit: float, limits: IdentifyParameters) -> str:
+def _judge_pair(pair: Mixture, unlike: float, most_misfit: float, limits: IdentifyParameters) -> tuple[str, Mixture]:
+    """Why a pair is not named, and what is left of it to name.
+
+    When one of the two is not certain, the certain one is named alone only if that calls for the same care: an
+    industrial or special nuclear source stays one whatever lies beside it, a harmless one might hide something.
+    """
     if unlike > most_misfit:
-        return "poor_fit"
-    return "ambiguous" if min(pair.confidences.values()) < limits.least_confidence else ""
+        return "poor_fit", pair
+    certain = tuple((g, counts) for g, counts in pair.groups if pair.confidences[g] >= limits.least_confidence)
+    if len(certain) == len(pair.groups):
+        return "", pair
+    if any(nuclides()[group].category in _GRAVE for group, _ in certain):
+        return "", replace(pair, groups=certain)
+    return "ambiguous", pair
 
 
 def _why_not(

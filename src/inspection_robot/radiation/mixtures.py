@@ -30,6 +30,7 @@ class MixtureLimits:
     Attributes:
         least_gain: deviance it must gain at least.
         second_share: share of the source's counts it must explain.
+        second_share_low: the same for one without lines above 100 keV: there the continuum of another is least known.
         second_gain: share of the deviance above its expected value that it must explain.
         second_prior: prior it must have.
         most_nuclides: nuclides named at most.
@@ -37,6 +38,7 @@ class MixtureLimits:
 
     least_gain: float = 30.0
     second_share: float = 0.08
+    second_share_low: float = 0.25
     second_gain: float = 0.5
     second_prior: float = 1.0
     most_nuclides: int = 3
@@ -81,7 +83,8 @@ def add_nuclides(
         spread = max(1.0, float(current.deviance[0]) / len(case.counts))
         unexplained = float(current.deviance[0]) - len(case.counts)
         enough = gained > max(limits.least_gain * spread**2, limits.second_gain * unexplained)
-        if not enough or amounts[-1] < limits.second_share * amounts.sum():
+        needed_share = _needed_share(int(bank.nuclide[template]), limits)
+        if not enough or amounts[-1] < needed_share * amounts.sum():
             break
         chosen.append((int(bank.nuclide[template]), template))
         shapes = np.concatenate([shapes, bank.shapes[[template]]])
@@ -119,9 +122,16 @@ def pair_is_believed(pair: Mixture, single_deviance: float, limits: MixtureLimit
     bins = len(pair.case.counts)
     spread = max(1.0, pair.deviance / bins)
     gained = single_deviance - pair.deviance
-    smaller = pair.groups[-1][1] / max(sum(amount for _, amount in pair.groups), 1.0)
+    total = max(sum(amount for _, amount in pair.groups), 1.0)
+    shared = all(amount >= _needed_share(group, limits) * total for group, amount in pair.groups)
     needed = max(2.0 * limits.least_gain * spread**2, limits.second_gain * (single_deviance - bins))
-    return gained > needed and smaller >= limits.second_share
+    return gained > needed and shared
+
+
+def _needed_share(group: int, limits: MixtureLimits) -> float:
+    lines = nuclides()[group].telling_lines()
+    low = not lines or max(energy for energy, _ in lines) < 100.0
+    return limits.second_share_low if low else limits.second_share
 
 
 def _common(limits: MixtureLimits) -> list[int]:

@@ -155,6 +155,15 @@ def smearing_matrix(resolution: Resolution) -> Floats:
 THICK = len(SHIELDS)  # shield index of a source as thick as its own radiation reaches, e.g. ground or cargo
 THICKNESSES_G_CM2: Final = (0.6, 2.0, 5.0)
 CONTINUUM_STARTS_KEV: Final = (150.0, 250.0, 400.0, 700.0, 1500.0)
+BREMSSTRAHLUNG_SHIELDS: Final = [1, 2, 6]  # indices of SHIELDS: thin and thicker steel, water
+BREMSSTRAHLUNG_KEV: Final = (
+    80.0,
+    120.0,
+    160.0,
+    300.0,
+    700.0,
+    1500.0,
+)  # X-ray machines, and beta emitters without lines
 CONTINUUM = -1  # nuclide index of a spectrum without lines: scattered radiation of something out of sight
 
 
@@ -207,8 +216,11 @@ def templates(resolution: Resolution) -> Templates:
             for part in (_thick_source(thick, thickness), _thick_source(lineless, thickness) - lineless)
         ]
     )
-    extra = extra @ deposit_matrix() @ smear
-    extra_nuclide = np.tile(np.concatenate([natural, np.full(len(lineless), CONTINUUM)]), len(THICKNESSES_G_CM2))
+    machines = shielded_fluxes(np.array([bremsstrahlung_flux(end) for end in BREMSSTRAHLUNG_KEV]))
+    machines = machines[:, BREMSSTRAHLUNG_SHIELDS, 1].reshape(-1, grid)
+    extra = np.concatenate([extra, machines]) @ deposit_matrix() @ smear
+    per_thickness = np.concatenate([natural, np.full(len(lineless), CONTINUUM)])
+    extra_nuclide = np.concatenate([np.tile(per_thickness, len(THICKNESSES_G_CM2)), np.full(len(machines), CONTINUUM)])
     everything = np.concatenate([shapes[kept] / strength[kept, None], extra / extra.sum(axis=1, keepdims=True)])
     return Templates(
         everything,
@@ -217,6 +229,11 @@ def templates(resolution: Resolution) -> Templates:
         np.concatenate([shield[kept], np.full(len(extra), THICK)]),
         np.concatenate([level[kept], np.zeros(len(extra), int)]),
     )
+
+
+def bremsstrahlung_flux(end_kev: float) -> Floats:
+    """Flux of electrons of an energy [keV] stopped in a thick target (Kramers 1923): (E0 - E) / E; shape (grid,)."""
+    return np.asarray((end_kev - GRID_KEV).clip(0.0) / GRID_KEV)
 
 
 def _thick_source(flux: Floats, thickness_g_cm2: float = 2.0) -> Floats:
