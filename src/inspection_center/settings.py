@@ -55,7 +55,6 @@ class Settings(BaseModel):
     """A robot not heard of for this long is silent."""
     alert_due_s: Annotated[float, Field(gt=0)] = 120.0
     """An alert that nobody has decided after this long is late."""
-    order_due_minutes: Annotated[float, Field(gt=0)] = 60
     language: Literal["zh", "en"] = "en"
     """Of a browser that asks for neither."""
     floor_plan: str = ""
