@@ -1,9 +1,9 @@
 """Compare what the robot found with the truth of the run.
 
 A finding counts for a planted thing when it is of that kind and lies near the subject at the time of measurement, or,
-when it has no position, when the subject was within the sensor's reach. A radiation finding also counts where the source
-really raises the count rate at the robot: that it lies elsewhere is an error of its position, not a false alarm. A thing
-that never came within reach was not encountered and is not held against the robot.
+when it has no position, when the subject was within the sensor's reach. A radiation finding also counts where the
+source really raises the count rate at the robot: that it points elsewhere is an error of its position, not a false
+alarm. A thing that never came within reach was not encountered and is not held against the robot.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one planted thing: times [s], None where it did not happen; error of the last position told [m]."""
+    """What became of one planted thing: times [s] or None; error of the last position told [m]."""
 
     planted: Planted
     encountered_s: float | None
