@@ -207,7 +207,8 @@ def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> 
         )
         numbers = (f"{reading.core_celsius:.1f}", f"{reading.uncertainty_c:.1f}") if reading.ok else ("–", "")
         table.add_row(str(outcome.track), f"{outcome.first_frame}–{outcome.last_frame}", *numbers, reading.site, remark)
-    console.print(table)
+    if result.outcomes:
+        console.print(table)
     facts = summary(result)
     console.print(
         f"{facts['ok']} of {facts['people']} read; {facts['frames']} frames, {facts['ms_per_frame']:.1f} ms a frame"

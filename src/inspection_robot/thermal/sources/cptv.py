@@ -130,4 +130,8 @@ def _text(value: bytes | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"field {error.args[0].decode('latin-1')} is missing"
+    if isinstance(error, IndexError):
+        return "it ends within a field"
     return str(error) or type(error).__name__
