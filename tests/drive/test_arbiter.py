@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspection_robot.drive.arbiter import (
@@ -234,7 +234,8 @@ def test_no_output_exceeds_a_limit(
 # S7: braking distance, in a closed loop with a late scan
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
+@example(1.0, 0.0, 2.0, 3, 0.0)
 @given(
     st.floats(0.1, 2.0), st.floats(-1.0, 1.0), st.floats(0.5, 5.0), st.integers(0, 3), st.floats(-0.6, 0.6),
 )  # fmt: skip
@@ -245,18 +246,18 @@ def test_the_robot_stops_before_whatever_stands_in_its_way(
     posts = posts[np.hypot(posts[:, 0], posts[:, 1]) > LIMITS.robot_radius + LIMITS.obstacle_margin]
     x = y = yaw = 0.0
     state = State(at_s=0.0)
-    scans = [posts] * (scan_delay + 1)
+    scans = [(posts, 0.0)] * (scan_delay + 1)
     for tick in range(1, 300):
         now_s = tick * PERIOD_S
-        if tick % 2 == 0:  # a scan every 0.1 s, seen up to 0.15 s later
+        if tick % 2 == 0:  # a scan every 0.1 s, which arrives up to 0.3 s later
             gap = posts - [x, y]
             turned = np.column_stack(
                 [gap @ [math.cos(yaw), math.sin(yaw)], gap @ [-math.sin(yaw), math.cos(yaw)]]
             )  # fmt: skip
-            scans = [*scans[1:], turned]
-        situation = inputs(
-            now_s, obstacles=scans[0], commands={Source.NAVIGATION: Received(Velocity(speed, turn), now_s)}
-        )
+            scans = [*scans[1:], (turned, now_s)]
+        obstacles, taken_s = scans[0]
+        commands = {Source.NAVIGATION: Received(Velocity(speed, turn), now_s)}
+        situation = inputs(now_s, obstacles=obstacles, scan_at_s=taken_s, commands=commands)
         state, decision = decide(LIMITS, state, situation)
         x += decision.velocity.linear * math.cos(yaw) * PERIOD_S
         y += decision.velocity.linear * math.sin(yaw) * PERIOD_S

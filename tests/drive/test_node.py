@@ -31,7 +31,8 @@ class World:
         from inspection_robot.ros import qos
         from inspection_robot.ros.frames import STATIC_QOS
 
-        self.graph, node = graph, graph.probe
+        self.graph, self.node = graph, graph.probe
+        node = self.node
         self.wall_m = 30.0
         self.person_m = 30.0
         self.scanning = True
@@ -63,12 +64,16 @@ class World:
 
     def tick(self) -> None:
         odometry, person_type, people_type = self.types
-        self.odometry.publish(odometry())
+        now = self.node.get_clock().now().to_msg()
+        odometer = odometry()
+        odometer.header.stamp = now
+        self.odometry.publish(odometer)
         if self.scanning:
+            self.scan_message.header.stamp = now
             self.scan_message.ranges = [self.wall_m] * 181
             self.scan.publish(self.scan_message)
         people = people_type()
-        people.header.frame_id = "map"
+        people.header.frame_id, people.header.stamp = "map", now
         person = person_type(existence=1.0)
         person.pose.pose.position.x = self.person_m
         people.people = [person]

@@ -58,7 +58,7 @@ class Limits:
     person_radius: float = 0.25
     person_clearance: float = 0.50
     person_slow_distance: float = 3.0
-    reaction_s: float = 0.25
+    reaction_s: float = 0.15
     horizon: float = 2.0
     teleop_timeout_s: float = 0.3
     intercept_timeout_s: float = 0.5
@@ -96,6 +96,7 @@ class Inputs:
 
     Attributes:
         now_s: now.
+        scan_at_s: when the scan was taken; so for odometry and people.
         emergency_stop: the lock is set.
         commands: newest command of each source.
         deadman_at_s: when the operator last held the deadman's switch.
@@ -217,19 +218,23 @@ def _cap(
         reason = "person_near"
     if wanted.linear == 0.0:
         return cap, reason, False
-    for points, radius, name in (
-        (inputs.obstacles, limits.robot_radius + limits.obstacle_margin, "obstacle"),
+    people_known = fresh(inputs.people_at_s, inputs.now_s, limits.people_timeout_s)
+    direction = 1 if wanted.linear > 0 else -1
+    for points, at_s, radius, name in (
+        (inputs.obstacles, inputs.scan_at_s, limits.robot_radius + limits.obstacle_margin, "obstacle"),
         (
-            inputs.people if fresh(inputs.people_at_s, inputs.now_s, limits.people_timeout_s) else _nothing(),
+            inputs.people if people_known else _nothing(),
+            inputs.people_at_s,
             limits.robot_radius + limits.person_radius + limits.person_clearance,
             "person_ahead",
         ),
     ):
-        direction = 1 if wanted.linear > 0 else -1
         free = free_distance(points, radius, direction, wanted.angular / wanted.linear, limits.horizon)
-        speed = stopping_speed(free, limits.deceleration, limits.reaction_s)
-        if free < limits.horizon and speed < cap:
-            cap, reason = speed, name
+        if free < limits.horizon:
+            # What was seen a while ago is nearer by what was driven since: the data's age is time to react, too.
+            speed = stopping_speed(free, limits.deceleration, limits.reaction_s + inputs.now_s - at_s)
+            if speed < cap:
+                cap, reason = speed, name
     return cap, reason, cap == 0.0
 
 

@@ -52,7 +52,9 @@ class DriveParameters:
     person_radius: float = parameter(0.25, "Of a person [m]", minimum=0.1, maximum=0.6)
     person_clearance: float = parameter(0.50, "Kept from people, hull to hull [m]", minimum=0.3, maximum=2.0)
     person_slow_distance: float = parameter(3.0, "From here on slower [m]", minimum=2.1, maximum=10.0)
-    reaction_s: float = parameter(0.25, "From an obstacle's appearance to braking [s]", minimum=0.05, maximum=2.0)
+    reaction_s: float = parameter(
+        0.15, "From a decision to braking, above the age of what is seen [s]", minimum=0.05, maximum=2.0
+    )
     horizon: float = parameter(2.0, "How far the way is checked [m]", minimum=0.5, maximum=5.0)
     teleop_timeout_s: float = parameter(0.3, "Teleoperation's command and deadman count [s]", minimum=0.05, maximum=0.5)
     intercept_timeout_s: float = parameter(0.5, "An interception's command counts [s]", minimum=0.05, maximum=1.0)
@@ -144,8 +146,8 @@ class DriveNode(InspectionNode[DriveParameters]):
         if message.data:
             self._set_stop("button", "emergency stop button")
 
-    def _on_odometry(self, _: Any) -> None:
-        self._odometry_at_s = self._now_s()
+    def _on_odometry(self, message: Any) -> None:
+        self._odometry_at_s = _seconds(message.header.stamp)
 
     def _on_scan(self, message: Any) -> None:
         ranges = np.asarray(message.ranges, dtype=np.float64)
@@ -159,7 +161,7 @@ class DriveNode(InspectionNode[DriveParameters]):
             self.fault("lidar_frame", str(error), Severity.WARNING, part="scan")
             return
         self.clear("lidar_frame")
-        self._scan = (self._now_s(), mounted.apply(local)[:, :2])
+        self._scan = (_seconds(message.header.stamp), mounted.apply(local)[:, :2])
 
     def _on_people(self, message: Any) -> None:
         known = [
@@ -174,7 +176,7 @@ class DriveNode(InspectionNode[DriveParameters]):
             self.fault("people_frame", str(error), Severity.WARNING, part="people")
             return
         self.clear("people_frame")
-        self._people = (self._now_s(), frame.apply(places)[:, :2])
+        self._people = (_seconds(message.header.stamp), frame.apply(places)[:, :2])
 
     def _decide(self) -> None:
         inputs = Inputs(
@@ -220,6 +222,10 @@ class DriveNode(InspectionNode[DriveParameters]):
             self.fault("emergency_stop", f"set by {actor}: {reason}", Severity.WARNING, part="motion")
             if self.is_active:
                 self._decide()  # not only at the next tick
+
+
+def _seconds(stamp: Any) -> float:
+    return float(stamp.sec) + float(stamp.nanosec) / 1e9
 
 
 def _utc() -> str:
