@@ -31,21 +31,21 @@ def bench(capsys, *words: str) -> dict:
 def write_batch(path: Path, seed: int, shift: float) -> None:
     random = np.random.default_rng(seed)
     lines = []
-    for number, gas in enumerate(datasets.UCI_GASES[:5]):
-        for _ in range(14):
+    for number, gas in enumerate(datasets.UCI_GASES[:3]):
+        for _ in range(12):
             values = np.exp(random.normal(2.0 + np.sin(np.arange(128) * (number + 1)), 0.1)) * np.exp(shift)
             lines.append(",".join([gas, "10.0", *(f"{value:.4f}" for value in values)]))
     path.write_text("\n".join(lines))
 
 
 def test_the_drift_study_reports_every_key_and_separates_what_is_separable(tmp_path, capsys):
-    for number in (1, 2, 3):
+    for number in (1, 2):
         write_batch(tmp_path / f"batch{number}.dat", number, 0.1 * number)
     figures = bench(capsys, "odor-drift", str(tmp_path), "--draws", "1")
     assert {f"accuracy_plus_{n}" for n in (0, 1, 3, 5, 10)} <= set(figures)
     assert {"auroc_unknown_plus_5", "unknown_named_plus_5", "machine", "commit"} <= set(figures)
     assert figures["accuracy_plus_5"] > 0.95
-    assert figures["batches"] == 2
+    assert figures["batches"] == 1
 
 
 def test_both_forms_of_a_batch_are_read_alike(tmp_path):
