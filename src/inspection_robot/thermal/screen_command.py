@@ -13,11 +13,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from inspection_contract.errors import InputError
+from inspection_contract.resources import share
 from inspection_robot.cli.inputs import for_each, print_json
 from inspection_robot.model_files import find
 from inspection_robot.thermal.faces import MODEL_NAME, FaceDetector
@@ -47,6 +49,7 @@ class FileResult:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="CPTV, radiometric JPEG, 16-bit TIFF or PNG, NPY")
+    parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the table (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--celsius", type=Path, metavar="DIR", help="also write the temperatures as DIR/NAME.npy [°C]")
     parser.add_argument(
@@ -85,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
                 print_json(reading_record(name, outcome))
             print_json({"file": name, "summary": summary(result)})
         else:
-            _print_table(name, recording, result)
+            _print_table(name, recording, result, words(arguments.language))
 
     return for_each("screen", arguments.files, process)
 
@@ -190,7 +193,22 @@ def _write_celsius(path: Path, frames: list[NDArray[np.float32]]) -> None:
         raise InputError(path, f"cannot be written ({error.strerror})") from error
 
 
-def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> None:
+def words(language: str) -> dict[str, dict[str, str]]:
+    """The texts of this part in a language."""
+    path = share() / "config" / "text" / language / "thermal.yaml"
+    texts: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return texts
+
+
+def _remark(outcome: PersonOutcome, texts: dict[str, dict[str, str]]) -> str:
+    if outcome.reading.reason is not None:
+        return texts["reason"][outcome.reading.reason]
+    return texts["stage"]["alarm" if outcome.alarm else outcome.reading.stage.value]
+
+
+def _print_table(
+    name: str, recording: ThermalRecording, result: FileResult, texts: dict[str, dict[str, str]]
+) -> None:  # fmt: skip
     console = Console(highlight=False)
     console.print(f"{name} ({recording.format}, {recording.width} × {recording.height})")
     table = Table()
@@ -198,15 +216,14 @@ def _print_table(name: str, recording: ThermalRecording, result: FileResult) -> 
         table.add_column(column, justify="right" if column in ("°C", "±") else "left")
     for outcome in result.outcomes:
         reading = outcome.reading
-        remark = (
-            "ALARM"
-            if outcome.alarm
-            else "second look"
-            if reading.stage.value == "second_look"
-            else reading.reason or ""
-        )
         numbers = (f"{reading.core_celsius:.1f}", f"{reading.uncertainty_c:.1f}") if reading.ok else ("–", "")
-        table.add_row(str(outcome.track), f"{outcome.first_frame}–{outcome.last_frame}", *numbers, reading.site, remark)
+        table.add_row(
+            str(outcome.track),
+            f"{outcome.first_frame}–{outcome.last_frame}",
+            *numbers,
+            texts["site"][reading.site],
+            _remark(outcome, texts),
+        )
     if result.outcomes:
         console.print(table)
     facts = summary(result)
