@@ -12,6 +12,8 @@ import pytest
 # Read by the middleware when the first context is made.
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
+# Read by OpenBLAS when numpy is imported: its threads wait for each other by spinning, which is ruinous on busy cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
