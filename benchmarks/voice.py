@@ -102,11 +102,11 @@ def cancels(jobs: int) -> dict[str, Any]:
         except Exception:  # noqa: BLE001 - whatever it was, the sentence is lost: that is what is counted
             lost += 1
     seconds = time.monotonic() - began
-    restarts = synthesiser.restarts
+    restarts, repeats = synthesiser.restarts, synthesiser.repeats
     synthesiser.close()
     return {
         "synth_jobs": jobs, "synth_cancelled": cancelled, "synth_hung": hung, "synth_lost": lost,
-        "synth_mixed_up": mixed_up, "synth_worker_restarts": restarts,
+        "synth_mixed_up": mixed_up, "synth_worker_restarts": restarts, "synth_repeats": repeats,
         "synth_ms_per_job": round(1e3 * seconds / max(1, jobs - cancelled), 2),
     }  # fmt: skip
 

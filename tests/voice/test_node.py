@@ -82,7 +82,7 @@ def test_interception_templates_are_said_in_both_languages(ros_graph: Any, voice
 
     for language in ("zh", "en"):
         goal = Speak.Goal(
-            template="interception.document", language=language, priority=Speak.Goal.PRIORITY_INTERCEPTION
+            template_key="interception.document", language=language, priority=Speak.Goal.PRIORITY_INTERCEPTION
         )
         result, _ = send(ros_graph, goal)
         assert result.spoken, result.message
