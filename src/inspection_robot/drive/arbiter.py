@@ -141,9 +141,13 @@ LONGEST_STEP_S = 0.2
 """The machine does not make up for time in which it did not run."""
 
 
+CLOCK_SKEW_S = 0.1
+"""A message may overtake the clock's tick of its own stamp (simulated time), and drivers round."""
+
+
 def fresh(at_s: float, now_s: float, timeout_s: float) -> bool:
-    """Whether something is recent; what lies in the future (the clock was set back) is not."""
-    return 0.0 <= now_s - at_s <= timeout_s
+    """Whether something is recent; what lies in the future (the clock was set back) is not, but for a small skew."""
+    return -CLOCK_SKEW_S <= now_s - at_s <= timeout_s
 
 
 def decide(limits: Limits, state: State, inputs: Inputs) -> tuple[State, Decision]:
@@ -232,7 +236,7 @@ def _cap(
         free = free_distance(points, radius, direction, wanted.angular / wanted.linear, limits.horizon)
         if free < limits.horizon:
             # What was seen a while ago is nearer by what was driven since: the data's age is time to react, too.
-            speed = stopping_speed(free, limits.deceleration, limits.reaction_s + inputs.now_s - at_s)
+            speed = stopping_speed(free, limits.deceleration, limits.reaction_s + max(0.0, inputs.now_s - at_s))
             if speed < cap:
                 cap, reason = speed, name
     return cap, reason, cap == 0.0
