@@ -20,7 +20,8 @@ KNOWN_STATE_BONUS = 3.0
 MAXIMUM_CHANGE_COST = 9.0
 """No check digit is satisfied at a higher price than this: beyond it the picture says something else."""
 LEAD_OF_CHANGE = 1.0
-MINIMUM_UNPROTECTED = 0.5
+MINIMUM_UNPROTECTED = 0.9
+"""A name has no check digit: every character that none covers must be read this clearly for the zone to be certain."""
 _INDEX = {character: index for index, character in enumerate(ALPHABET)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ STRIDE = 4
 BLANK = 37
 MAXIMUM_LINES = 24
 FEWEST_SEEN = 8
+LEAST_SUPPORT = 0.93
 WIDEST = 2400
 """Larger pictures are reduced first: a zone across a third of such a picture still has 18 pixels a character."""
 CLEAR = -0.15
@@ -301,6 +302,9 @@ def _zone(layout: MrzFormat, lines: tuple[ReadLine, ...]) -> ZoneInPicture | Non
         if layout.lines == 2 and visa != (layout in (MRVA, MRVB)):
             continue
         reading = read_zone(layout, scores)
+        support = min(_support(line, grid) for line, grid in zip(lines, placed, strict=True))
+        if support < LEAST_SUPPORT:
+            reading = replace(reading, certain=False)
         zone = ZoneInPicture(reading, _corners(lines, placed))
         if best is None or _rank(zone) > _rank(best):
             best = zone
@@ -357,6 +361,13 @@ def _grid(line: ReadLine, start: NDArray[np.float64], length: int) -> NDArray[np
         grid = np.asarray(np.polyval(curve, np.arange(length, dtype=np.float64)), np.float64)
     steps = np.diff(grid)
     return even if np.any(steps < 0.7 * pitch) or np.any(steps > 1.4 * pitch) else grid
+
+
+def _support(line: ReadLine, grid: NDArray[np.float64]) -> float:
+    """Share of the grid's places at which a character was seen by itself: less than all when the grid is misplaced."""
+    nearest = np.abs(line.centres[:, None] - grid[None, :])
+    hit = nearest.min(axis=1) < 0.3 * line.pitch
+    return len(np.unique(nearest.argmin(axis=1)[hit])) / len(grid)
 
 
 def _sampled(line: ReadLine, grid: NDArray[np.float64]) -> NDArray[np.float64]:
