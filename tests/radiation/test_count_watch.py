@@ -88,6 +88,13 @@ def test_silence_after_a_steep_rise_is_an_overload_and_not_clear() -> None:
     assert states[-1].status is CountStatus.OK
 
 
+@pytest.mark.parametrize(("background", "source"), [(0.3, 60.0), (2.5, 100.0), (5.0, 100.0)])
+def test_a_source_taken_away_at_once_is_no_overload(background: float, source: float) -> None:
+    for seed in range(10):
+        states = run([background] * 120 + [source] * 10 + [background] * 60, seed=seed)
+        assert kinds(states) == ["rise"]
+
+
 def test_a_silent_detector_has_failed_and_recovers_by_learning_anew() -> None:
     states = run([2.5] * 120 + [0.0] * 60 + [2.5] * 60)
     assert states[179].status is CountStatus.FAILED

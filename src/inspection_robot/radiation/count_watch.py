@@ -18,6 +18,8 @@ from scipy.special import betainc, gammaincc
 
 from inspection_robot.radiation.counts import CountInterval
 
+BLINDING_CPS = 1000.0  # small detectors are known to go blind above some thousand counts a second
+
 
 class CountStatus(Enum):
     """What a detector's counts say; only ``OK`` may be read as clear."""
@@ -114,6 +116,7 @@ class CountWatch:
         self._overload = False
         self._quiet_s = 0.0
         self._silent_s = 0.0
+        self._before_silence_cps = 0.0
         self._failed = False
 
     @property
@@ -223,16 +226,15 @@ class CountWatch:
         """No counts at all: overload after a steep rise, a failed detector otherwise; never clear."""
         rate_cps = interval.counts / interval.duration_s
         if interval.counts == 0:
+            if self._silent_s == 0.0:
+                self._before_silence_cps = rate_before_cps
             self._silent_s += interval.duration_s
         else:
             if self._failed:
                 self.accept()
                 self._push(interval)
             self._silent_s = 0.0
-        floor_cps = max(self.parameters.overload_cps, 5.0 * self.background_cps if self._background else 0.0)
-        # A twentieth of what was counted a moment ago: nothing that decays or moves falls so fast.
-        collapsed = rate_before_cps > floor_cps and rate_cps < 0.05 * rate_before_cps
-        if rate_cps > self.parameters.saturation_cps or (collapsed and interval.counts == 0):
+        if rate_cps > self.parameters.saturation_cps or (interval.counts == 0 and self._is_blinded()):
             self._overload = self._alarm = True
         elif self._overload and interval.counts > 0:
             self._overload = False
@@ -242,6 +244,20 @@ class CountWatch:
             # Before a background is known only a long silence tells; afterwards the probability alone decides.
             enough = self._background_counts > 0 or self._silent_s >= self.parameters.silent_s
             self._failed = self._failed or ((unlikely or background_cps == 0.0) and enough)
+
+    def _is_blinded(self) -> bool:
+        """Whether silence after a high rate is more than a source taken away, which leaves the background behind.
+
+        The background's own chance of such a silence must be small, and smaller the lower the rate was before: many
+        thousand counts a second that stop at once blind a detector more likely than a few dozen.
+        """
+        before_cps = self._before_silence_cps
+        # Without a background yet, a hundredth of the rate before is the least that could be left behind.
+        background_cps = self.background_cps if self._background else 0.01 * before_cps
+        if before_cps <= max(self.parameters.overload_cps, 5.0 * background_cps):
+            return False
+        chance = math.exp(-background_cps * self._silent_s)
+        return chance < 0.1 * min(1.0, (before_cps / BLINDING_CPS) ** 2)
 
     def _try_to_end(self, interval: CountInterval) -> None:
         """End the alarm once the rate has agreed with the frozen background for long enough."""
