@@ -48,6 +48,9 @@ ROBOT_WALKER_SPEED: Final = 1.0
 ROBOT_BERTH_M: Final = 0.45
 """People give the robot so wide a berth: a little more than its radius [m]."""
 SOURCE_HEIGHT_M: Final = 1.1
+BAG_ASIDE: Final = 0.8
+BAG_FORWARD: Final = 0.4
+"""A bag rolls beside and behind its carrier: shares of the pulling distance to the left and forward."""
 LUGGAGE_HEIGHT_M: Final = 0.35
 
 SIMULATION_FILES: Final = share() / "sim"
@@ -257,8 +260,9 @@ class Simulation:
             yaw[row] = people.yaw[index]
             if spec.luggage is not None:
                 row = self._moving[f"{spec.id}_luggage"]
-                position[row] = (*people.trail[index], 0.0)
                 towards = people.walkers.position[index] - people.trail[index]
+                beside = BAG_ASIDE * np.array([-towards[1], towards[0]]) + BAG_FORWARD * towards
+                position[row] = (*(people.trail[index] + beside), 0.0)
                 yaw[row] = np.arctan2(towards[1], towards[0])
         return Bodies(position, yaw)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -68,8 +67,8 @@ def test_data_elements_follow_their_schema(path: Path) -> None:
 def test_libsdformat_accepts_every_file_without_a_word(path: Path) -> None:
     program = shutil.which("ign") or shutil.which("gz")
     # The program is there without libsdformat's part of it, too: then it knows no `sdf`.
-    version = subprocess.run([program, "sdf", "--version"], capture_output=True, text=True) if program else None
-    if program is None or version is None or not re.search(r"\d+\.\d+", version.stdout):
+    offer = subprocess.run([program, "sdf", "--help"], capture_output=True, text=True) if program else None
+    if program is None or offer is None or "Utilities for SDF" not in offer.stdout:
         pytest.skip("libsdformat's command line is not installed (Debian: ignition-tools libsdformat-dev)")
     done = subprocess.run(
         [program, "sdf", "-k", str(path)], capture_output=True, text=True, env={**os.environ, "SDF_PATH": str(MODELS)}
