@@ -61,7 +61,9 @@ class OdorParameters:
     frame_id: str = parameter("odor_link", "Frame of the nose", read_only=True)
     model: str = parameter("odor_mox", "Model: models/<name>.onnx", read_only=True)
     calibration_max_age_h: float = parameter(24.0, "An older calibration gives no names [h]", minimum=0.1)
-    factory_calibrated: bool = parameter(False, "Take the shipped calibration as fresh at start (simulated boards)")
+    factory_calibrated: bool = parameter(
+        False, "The board comes warm and calibrated, as simulated ones do", read_only=True
+    )  # fmt: skip
     warm_up_s: float = parameter(60.0, "Shortest warm-up after power-on [s]", minimum=0.0, read_only=True)
     humidity_exponent: float = parameter(
         0.25, "Resistance goes with humidity to the minus this [1]", minimum=0.0, maximum=2.0, read_only=True
@@ -87,7 +89,7 @@ class OdorNode(InspectionNode[OdorParameters]):
     def configure(self) -> None:
         """Load rules, models and texts, make publishers, the action and subscriptions."""
         p = self.parameters
-        health = HealthSettings(warm_up_s=p.warm_up_s)
+        health = HealthSettings(warm_up_s=0.0 if p.factory_calibrated else p.warm_up_s)
         self._slots = [
             BoardSlot(place, health, p.humidity_exponent) for place in (f"{p.protocol}:{p.port}", *p.further_boards)
         ]
