@@ -97,7 +97,9 @@ make_environment() {
 source_ros() { # what every command and every node needs in its environment
   export PATH=$venv/bin:$PATH VIRTUAL_ENV=$venv
   export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}
-  export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$here/config/fastdds.xml}
+  # Fast DDS 2 (Jazzy) reads the first of these names, Fast DDS 3 the second.
+  export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$here/config/fastdds.xml}
+  export FASTDDS_DEFAULT_PROFILES_FILE=$FASTRTPS_DEFAULT_PROFILES_FILE
   # OpenBLAS threads wait for each other by spinning, which is ruinous with a process a node on few cores.
   export PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
   set +u

@@ -89,8 +89,8 @@ def _ros() -> Finding:
 
 
 def _shared_memory() -> Finding:
-    profiles = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE", "")
-    remedy = "start with ./robot, or set FASTDDS_DEFAULT_PROFILES_FILE to config/fastdds.xml"
+    profiles = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE", "")
+    remedy = "start with ./robot, or set FASTRTPS_DEFAULT_PROFILES_FILE to config/fastdds.xml"
     if not profiles or not Path(profiles).is_file():
         return Finding("FastDDS segment", "fault", "no profiles file: large pictures get lost silently", remedy)
     sizes = [int(e.text or 0) for e in ElementTree.parse(profiles).iter() if e.tag.rpartition("}")[2] == "segment_size"]
