@@ -26,7 +26,6 @@ class Task(StrEnum):
 
     VERIFY = "verify"
     ASK_OFFICER = "ask_officer"
-    NOTIFY = "notify"
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,6 @@ PERMISSIONS: dict[Grade, Permission] = {
 }
 
 
-def better(one: Grade | None, other: Grade | None) -> Grade | None:
-    """The better of two grades."""
-    given = [grade for grade in (one, other) if grade is not None]
-    return min(given, default=None)
-
-
 def grade_of_hit(exact: bool, number_agrees: bool, birth_date_agrees: bool, name_score: float) -> Grade | None:
     """Grade of a watch-list hit.
 

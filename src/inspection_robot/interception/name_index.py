@@ -54,7 +54,7 @@ class NameIndex:
     def __len__(self) -> int:
         return len(self._names)
 
-    def search(self, query: str, limit: int = 10, compare: int = 60) -> list[Candidate]:
+    def search(self, query: str, limit: int = 10, compare: int = 40) -> list[Candidate]:
         """The likeliest names, most probable first.
 
         Args:
