@@ -57,7 +57,7 @@ class VoiceParameters:
     model_zh: str = parameter("", "Folder of the Mandarin vosk model; empty: the official one", read_only=True)
     grammar: bool = parameter(True, "Listen for the known questions beside free speech", read_only=True)
     speech_threshold: float = parameter(0.5, "Speech probability that counts as speech", minimum=0.1, maximum=0.95)
-    end_silence_s: float = parameter(0.45, "Silence that ends an utterance [s]", minimum=0.2, maximum=3.0)
+    end_silence_s: float = parameter(0.4, "Silence that ends an utterance [s]", minimum=0.2, maximum=3.0)
     session_time_out_s: float = parameter(60.0, "Silence that ends a conversation [s]", minimum=5.0, maximum=600.0)
     retention_days: int = parameter(7, "How long transcripts are kept; 0: none are [d]", minimum=0, maximum=180)
     speak_answers: bool = parameter(True, "Say answers aloud, not only show them")

@@ -23,7 +23,7 @@ from inspection_robot.voice.knowledge import Language
 from inspection_robot.voice.spoken_text import Part, parts
 
 RATE = 165
-"""Words a minute of both voices: unhurried, for a noisy hall. One for both: espeak sometimes applies a new rate late."""
+"""Words a minute of both voices: unhurried, for a noisy hall. One for both: espeak may apply a new rate late."""
 
 ANSWER_WITHIN_S = 10.0
 STARTED_WITHIN_S = 30.0
@@ -114,10 +114,12 @@ class Synthesiser:
             self._cache.move_to_end(key)
             return self._cache[key]
         sound: Sound | None = None
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             sound = self._ask_worker(todo)
             if sound is not None or self._closed:
                 break
+            if attempt > 0:  # silent twice: not chance any more
+                self._kill()
         if sound is None:
             raise SynthesisError("the speech synthesiser does not answer")
         self._cache[key] = sound

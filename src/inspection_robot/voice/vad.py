@@ -37,7 +37,7 @@ class EndPointing:
     threshold: float = 0.5
     hysteresis: float = 0.15
     speech_s: float = 0.1
-    silence_s: float = 0.45
+    silence_s: float = 0.4
     before_s: float = 0.3
     longest_s: float = 20.0
 
