@@ -76,7 +76,12 @@ class Recorder:
     def _look(self) -> None:
         """Subscribe to topics that have appeared."""
         for topic, types in self._node.get_topic_names_and_types():
-            if topic in self._seen or not self._wanted(topic) or not self._node.get_publishers_info_by_topic(topic):
+            if (
+                topic in self._seen
+                or "/_action/" in topic
+                or not self._wanted(topic)
+                or not self._node.get_publishers_info_by_topic(topic)
+            ):
                 continue
             self._seen.add(topic)
             try:
