@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import selectors
 import subprocess
@@ -192,7 +193,8 @@ class Synthesiser:
             worker.wait()
             for pipe in (worker.stdin, worker.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):  # what was still to be sent to a dead worker
+                        pipe.close()
 
 
 def _read(path: Path) -> Sound:
