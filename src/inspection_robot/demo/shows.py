@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import yaml
+
 from inspection_contract.errors import InputError
 from inspection_contract.resources import share
 from inspection_robot.demo.findings import StoredFinding, people_screened
@@ -109,15 +111,11 @@ class ScenarioShow:
 
     def robot(self) -> RobotStart:
         """Every node, on the simulator's clock and ports."""
-        ports = self._folder / "ports"
-        return RobotStart(
-            "robot.launch.xml",
-            {"use_sim_time": "true"},
-            {
-                "radiation": {"port": str(ports / "radiation")},
-                "odor": {"port": str(ports / "odor"), "factory_calibrated": True},
-            },
-        )
+        text = (share() / "config" / "simulation.yaml").read_text(encoding="utf-8")
+        parameters = {name.removeprefix("/**/"): node["ros__parameters"] for name, node in yaml.safe_load(text).items()}
+        for node in ("radiation", "odor"):
+            parameters[node]["port"] = str(self._folder / "ports" / node)
+        return RobotStart("robot.launch.xml", {"use_sim_time": "true"}, parameters)
 
     def before_robot(self, stack: Stack, /) -> None:
         """Start the simulator: the robot needs its clock and its ports.
