@@ -54,9 +54,9 @@ def exposure_features(log_ratio: Floats, time_s: Floats) -> Floats:
     """Describe one exposure to a smell: (T, C) logarithm of signal over tracked baseline → (C + 1,) features.
 
     The response is turned into the concentration that each channel feels (inverse of its power law, relative to its
-    half concentration), what was left of the last smell at the onset is taken off as it decays, and the last third is
-    averaged. ``pattern`` is the logarithm of it relative to all channels together,
-    which does not change with the concentration in the air; ``strength`` is what all have in common. Order as in
+    half concentration), what was left of the last smell at the onset is taken off as it decays, and the strongest
+    third of the samples is averaged. ``pattern`` is the logarithm of it relative to all channels together, which does
+    not change with the concentration in the air; ``strength`` is what all have in common. Order as in
     :func:`exposure_feature_names`.
 
     Args:
@@ -75,7 +75,9 @@ def exposure_features(log_ratio: Floats, time_s: Floats) -> Floats:
     if before.any():
         left = felt[before].mean(axis=0)
         felt = felt - left * np.exp(-np.maximum(time_s, 0.0) / FALL_S)[:, None]
-    felt = np.log(np.maximum(felt[-max(samples // 3, 1) :].mean(axis=0), LEAST_CONCENTRATION))
+    # The strongest third: after a whiff the channels fall at different speeds, which would pass for a pattern.
+    strongest = np.argsort(felt.sum(axis=1))[-max(samples // 3, 1) :]
+    felt = np.log(np.maximum(felt[strongest].mean(axis=0), LEAST_CONCENTRATION))
     strength = felt.mean()
     return np.append(felt - strength, strength)
 
