@@ -30,9 +30,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         robot = RobotStart.thermal_only(source="topic")
         started = time.monotonic()
-        with Stack(Path(folder), 0, robot) as stack:
+        with Stack(Path(folder), 0) as stack:
             stack.start_center()
-            stack.start_robot()
+            stack.start_robot(robot)
             start_s = time.monotonic() - started
             delays_s, usage = _measure(stack, arguments.duration)
             floor = _floor(Path(folder))

@@ -20,8 +20,8 @@ import kaldi_native_fbank as knf
 import numpy as np
 import torch
 import yaml
-from kaldi_files import SELF_LOOP_LOGPROB, Layer, Transducer, acoustic_model
 from espeak_speech import RATE_HZ, Job, Utterance, speak
+from kaldi_files import SELF_LOOP_LOGPROB, Layer, Transducer, acoustic_model
 from numpy.typing import NDArray
 from pypinyin import Style, lazy_pinyin
 from torch import nn
@@ -148,6 +148,7 @@ class Network(nn.Module):
         self.last = nn.Conv1d(WIDTH, outputs, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities of the phones, shape (batch, outputs, frames), of features (batch, cepstra, frames)."""
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = norm(torch.relu(layer(x)))
         return self.last(x)
@@ -261,7 +262,7 @@ def bigram(sentences: list[tuple[str, ...]], word_ids: dict[str, int]) -> Transd
     pairs, singles = Counter[tuple[str, str]](), Counter[str]()
     for sentence in sentences:
         path = ("<s>", *sentence, "</s>")
-        pairs.update(zip(path, path[1:], strict=False))
+        pairs.update(itertools.pairwise(path))
         singles.update(path[1:])
     vocabulary = [*words, "</s>"]
     total = sum(singles.values()) + len(vocabulary)

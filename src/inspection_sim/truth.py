@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 
 import yaml
 
+from inspection_contract.resources import share
 from inspection_sim.fields.odor import SUBSTANCES
 from inspection_sim.scenario import COLD_C, FEVER_C, LuggageSpec, ObjectSpec, Scenario
 from inspection_sim.simulation import Setting, Simulation
@@ -100,17 +101,10 @@ class TrajectoryWriter:
 def write_parameters(setting: Setting, ports: dict[str, Path], path: Path) -> None:
     """Write the ROS parameter file with which the robot's nodes find this run's devices and clock."""
     air = setting.world.air
-    nodes = {
-        "/**": {"use_sim_time": True},
-        "/**/radiation": {"driver": "rad_pro", "port": str(ports["radiation"].absolute())},
-        "/**/odor": {
-            "port": str(ports["odor"].absolute()), "protocol": "mox_csv", "factory_calibrated": True,
-            "wind_known": True,
-            "wind_m_s": [float(value) for value in air.wind], "warm_up_s": 5.0,
-        },
-        "/**/voice": {"source": "topic"},
-    }  # fmt: skip
-    content = {name: {"ros__parameters": values} for name, values in nodes.items()}
+    content = yaml.safe_load((share() / "config" / "simulation.yaml").read_text(encoding="utf-8"))
+    for node, port in ports.items():
+        content[f"/**/{node}"]["ros__parameters"]["port"] = str(port.absolute())
+    content["/**/odor"]["ros__parameters"] |= {"wind_known": True, "wind_m_s": [float(value) for value in air.wind]}
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 

@@ -30,9 +30,9 @@ def test_what_the_bridge_accepted_is_at_the_center_once_and_in_order_whoever_was
 
     rng, chance = np.random.default_rng(1), random.Random(1)
     robot = RobotStart.thermal_only(source="topic")
-    with Stack(tmp_path, 0, robot) as stack:
+    with Stack(tmp_path, 0) as stack:
         stack.start_center()
-        stack.start_robot()
+        stack.start_robot(robot)
         with pictures.PicturePublisher(stack.namespace, "thermal/image_raw", 9.0, lambda t: hot_spots(t, rng)):
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.5, LONGEST_PAUSE_S))

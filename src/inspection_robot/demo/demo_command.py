@@ -70,15 +70,14 @@ def _play(show: Show, folder: Path, arguments: argparse.Namespace) -> dict[str, 
     """Start the stack, show what reaches the center, compare, stop."""
     colour = sys.stdout.isatty() and not arguments.headless
     started = time.monotonic()
-    with Stack(folder, arguments.port, show.robot()) as stack:
+    with Stack(folder, arguments.port) as stack:
         _say(f"{show.title}; logs in {folder / 'log'}")
         stack.start_center()
         _say(f"center is up: {stack.center['console_url']} signs in once")
         show.before_robot(stack)
-        stack.start_robot()
+        stack.start_robot(show.robot())
         start_s = time.monotonic() - started
         _say(f"robot is up: all nodes active, {start_s:.1f} s after the start")
-        show.begin(stack)
         findings, incidents = _watch(stack, show, arguments.duration or show.duration_s, colour)
         report: dict[str, object] = {
             "show": show.title,

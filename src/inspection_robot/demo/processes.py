@@ -66,10 +66,6 @@ class Process:
         """Whether it still runs."""
         return self._child.poll() is None
 
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        self._child.send_signal(number)
-
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``ready`` holds.
 

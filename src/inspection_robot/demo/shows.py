@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from inspection_robot.thermal.sources.recording import open_recording
 _SETTLE_S = 6.0
 _LEPTON_HZ = 9.0
 _SIMULATOR_TIMEOUT_S = 60.0
+_AWAIT_ROBOT_S = 180.0
 
 
 class Show(Protocol):
@@ -35,9 +35,6 @@ class Show(Protocol):
 
     def before_robot(self, stack: Stack, /) -> None:
         """Start what the robot needs around it."""
-
-    def begin(self, stack: Stack, /) -> None:
-        """The robot is up: let it begin."""
 
     def ended(self, stack: Stack, /) -> bool:
         """Whether nothing more will come."""
@@ -76,9 +73,6 @@ class RecordingShow:
     def before_robot(self, _stack: Stack, /) -> None:
         """Nothing: the thermal node plays the recording itself."""
 
-    def begin(self, _stack: Stack, /) -> None:
-        """Nothing: the node plays from its activation on."""
-
     def ended(self, _stack: Stack, /) -> bool:
         """Only time tells."""
         return False
@@ -111,10 +105,9 @@ class ScenarioShow:
 
     def robot(self) -> RobotStart:
         """Every node, on the simulator's clock and ports."""
-        text = (share() / "config" / "simulation.yaml").read_text(encoding="utf-8")
-        parameters = {name.removeprefix("/**/"): node["ros__parameters"] for name, node in yaml.safe_load(text).items()}
-        for node in ("radiation", "odor"):
-            parameters[node]["port"] = str(self._folder / "ports" / node)
+        path = self._folder / "robot.yaml"  # the simulator writes it before it is ready
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parameters = {name.removeprefix("/**/"): node["ros__parameters"] for name, node in given.items()}
         return RobotStart("robot.launch.xml", {"use_sim_time": "true"}, parameters)
 
     def before_robot(self, stack: Stack, /) -> None:
@@ -124,14 +117,10 @@ class ScenarioShow:
             ProcessError: it did not become ready.
         """
         command = [sys.executable, "-m", "inspection_sim.ros.simulator", "--scenario", self._name]
-        command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME, "--hold"]
+        command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME, "--await-robot", str(_AWAIT_ROBOT_S)]
         command += ["--duration", str(self._limit_s)] if self._limit_s else []
         simulator = stack.start("simulator", command)
         simulator.wait_until(lambda: "ready {" in simulator.log.read_text(encoding="utf-8"), _SIMULATOR_TIMEOUT_S)
-
-    def begin(self, stack: Stack, /) -> None:
-        """Let simulated time run: nothing shall pass by before the robot can see."""
-        stack.processes["simulator"].signal(signal.SIGUSR1)
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""

@@ -59,13 +59,11 @@ class Stack:
     Args:
         folder: state of this run; logs lie in ``folder/log``.
         port: the center's port on loopback; 0 takes any free one.
-        robot: how to start the robot.
     """
 
-    def __init__(self, folder: Path, port: int, robot: RobotStart) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self._port = port
-        self._robot = robot
         self._exit = contextlib.ExitStack()
         self.processes: dict[str, Process] = {}
         self.center: dict[str, str] = {}
@@ -109,18 +107,21 @@ class Stack:
         with CenterClient(self.center["url"]) as client:
             center.wait_until(client.ready, _CENTER_TIMEOUT_S)
 
-    def start_robot(self) -> None:
+    def start_robot(self, robot: RobotStart) -> None:
         """Start the robot's nodes, one process each, and wait until it tells the center that it is ready.
 
         Raises:
             ProcessError: a node did not come up.
         """
         given = self.folder / "robot.yaml"
-        parameters = {f"/**/{node}": {"ros__parameters": values} for node, values in self._robot.parameters.items()}
+        parameters = {
+            node if node == "/**" else f"/**/{node}": {"ros__parameters": values}
+            for node, values in robot.parameters.items()
+        }
         given.write_text(yaml.safe_dump(parameters or {"/**": {"ros__parameters": {"use_sim_time": False}}}))
         command = [sys.executable, "-m", "inspection_robot.cli", "up", "--robot-name", ROBOT_NAME]
-        command += ["--launch-file", str(share() / "launch" / self._robot.launch_file), "--params-file", str(given)]
-        command += [f"{name}:={value}" for name, value in self._robot.arguments.items()]
+        command += ["--launch-file", str(share() / "launch" / robot.launch_file), "--params-file", str(given)]
+        command += [f"{name}:={value}" for name, value in robot.arguments.items()]
         self.start("robot", command).wait_until(self._robot_is_ready, _ROBOT_TIMEOUT_S)
 
     def _robot_is_ready(self) -> bool:

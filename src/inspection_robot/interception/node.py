@@ -285,7 +285,7 @@ class InterceptionNode(InspectionNode[InterceptionParameters]):
         if not self._speak.server_is_ready():
             return
         for language in ("zh", "en"):
-            goal = Speak.Goal(template=key, language=language, priority=Speak.Goal.PRIORITY_INTERCEPTION)
+            goal = Speak.Goal(template_key=key, language=language, priority=Speak.Goal.PRIORITY_INTERCEPTION)
             future = self._speak.send_goal_async(goal)
             entry = {"done": False}
             self._speech.append(entry)

@@ -268,8 +268,6 @@ def main() -> None:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
-    begun: list[int] = [] if arguments.hold else [signal.SIGUSR1]
-    signal.signal(signal.SIGUSR1, lambda received, _: begun.append(received))
     simulator = Simulator(setting, arguments.output, ros, arguments.rgb == "on", not arguments.no_navigator)
     executor = SingleThreadedExecutor()
     executor.add_node(simulator.node)
@@ -282,8 +280,6 @@ def main() -> None:
                 "ready " + json.dumps({"scenario": setting.scenario.name, "duration_s": duration_s, "ports": ports}),
                 flush=True,
             )
-            while not begun and not stopping:
-                executor.spin_once(timeout_sec=0.1)  # a signal ends the wait only between two of these
             _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping, arguments.await_robot)
     finally:
         simulator.close()
@@ -338,9 +334,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=float, metavar="S", help="another duration than the scenario's")
     parser.add_argument(
         "--rate", type=float, default=1.0, help="times real time; 0: as fast as it can (default %(default)s)"
-    )
-    parser.add_argument(
-        "--hold", action="store_true", help="be ready, but let time begin with the signal USR1 (when the robot is up)"
     )
     parser.add_argument("--robot-name", default="", help="namespace of the robot")
     parser.add_argument(
