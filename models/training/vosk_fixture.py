@@ -8,6 +8,7 @@ partial and final results, live grammars, [unk], end-pointing) and say nothing a
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
