@@ -50,7 +50,11 @@ class RobotStart:
         path = share() / "launch" / "robot.launch.xml"
         switches = {argument.name for argument in read(path, {}, find_share).arguments} & set(NODES)
         arguments = dict.fromkeys(sorted(switches - {"thermal"}), "false")
-        return RobotStart(path.name, arguments, {"thermal": parameters, "health": {"required": ["bridge", "thermal"]}})
+        return RobotStart(
+            path.name,
+            arguments,
+            {"thermal": parameters, "health": {"order": ["bridge", "thermal"], "required": ["bridge", "thermal"]}},
+        )
 
 
 class Stack:
