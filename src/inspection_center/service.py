@@ -20,7 +20,6 @@ from inspection_center.database.writer import StorageError, Transaction, Writer
 from inspection_center.fanout import Fanout
 from inspection_center.floor_plan import read_floor_plan
 from inspection_center.live import Camera, LivePictures
-from inspection_center.s3 import S3BlobStore
 from inspection_center.settings import Settings
 from inspection_center.tail import Tail
 from inspection_contract.errors import InputError
@@ -48,7 +47,7 @@ class Center:
         self.floor_plan = read_floor_plan(Path(settings.floor_plan)) if settings.floor_plan else None
         self.engine = open_database(state, settings)
         self.key: SigningKey = load_signing_key(state / KEY_FILE)
-        self.blobs: BlobStore = S3BlobStore(settings.s3) if settings.s3 else FileBlobStore(state / "evidence")
+        self.blobs = _blob_store(state, settings)
         self.writer = Writer(self.engine)
         self.tail = Tail(self.engine)
         self.doorbells = Doorbells()
@@ -143,3 +142,12 @@ def read_setting(engine: Engine, name: str) -> str | None:
     """A single value."""
     with engine.connect() as connection:
         return connection.execute(select(schema.setting.c.value).where(schema.setting.c.name == name)).scalar()
+
+
+def _blob_store(state: Path, settings: Settings) -> BlobStore:
+    """Evidence in files, or in S3 where that is configured."""
+    if settings.s3 is None:
+        return FileBlobStore(state / "evidence")
+    from inspection_center.s3 import S3BlobStore  # half a second of start-up that centers with files never need
+
+    return S3BlobStore(settings.s3)

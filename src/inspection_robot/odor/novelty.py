@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.str_]
@@ -90,7 +89,7 @@ def _known_quantile(model: NoveltyModel) -> float:
 
 def _small_sample_factor(sniffs: int) -> float:
     """How much wider a spread known from so few sniffs a class may be: quantile of Student's t over the normal's."""
-    return float(student_t.ppf(_KNOWN_KEPT, max(sniffs, 3) - 1) / normal.ppf(_KNOWN_KEPT))
+    return float(stdtrit(max(sniffs, 3) - 1, _KNOWN_KEPT) / ndtri(_KNOWN_KEPT))
 
 
 def _fit_geometry(features: Floats, labels: Labels, shot_features: Floats, shot_labels: Labels) -> NoveltyModel:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from inspection_contract.errors import InputError
 from inspection_robot.voice.vad import RATE_HZ
@@ -58,6 +57,8 @@ def resample(samples: Samples, rate_hz: int) -> Samples:
         raise InputError(f"{rate_hz} Hz audio", f"the lowest rate is {LOWEST_RATE_HZ} Hz")
     if rate_hz == RATE_HZ:
         return samples
+    from scipy.signal import resample_poly  # two seconds of start-up that the robot's own microphone never needs
+
     divisor = int(np.gcd(rate_hz, RATE_HZ))
     resampled = resample_poly(samples.astype(np.float64), RATE_HZ // divisor, rate_hz // divisor)
     limited: Samples = np.clip(resampled, -32768, 32767).astype(np.int16)
