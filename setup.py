@@ -36,6 +36,7 @@ setup(
     packages=find_packages("src"),
     package_data={"": ["py.typed", "*.json", "*.npz", "*.yaml", "static/**/*", "templates/**/*"]},
     zip_safe=False,
+    extras_require={"test": ["pytest"]},  # tells `colcon test` which runner to use
     data_files=[
         ("share/ament_index/resource_index/packages", [f"config/ament/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
