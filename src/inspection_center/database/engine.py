@@ -6,10 +6,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from inspection_center.database import schema
+from inspection_center.database.migrating import bring_up_to_date
 from inspection_contract.errors import InputError
 
 
@@ -46,23 +46,14 @@ def writer_connection(engine: Engine) -> Connection:
 
 
 def prepare(engine: Engine, name: str | Path) -> None:
-    """Make the tables in a new database; refuse one of another version.
+    """Make the tables in a new database, bring an older one up to date, refuse a newer one.
 
     Raises:
-        InputError: the database cannot be opened, or belongs to another version.
+        InputError: the database cannot be opened, or is newer than this program.
     """
     try:
         with writer_connection(engine) as connection, connection.begin():
-            schema.metadata.create_all(connection)
-            found = connection.execute(
-                select(schema.setting.c.value).where(schema.setting.c.name == "schema_version")
-            ).scalar()
-            if found is None:
-                connection.execute(
-                    insert(schema.setting).values(name="schema_version", value=str(schema.SCHEMA_VERSION))
-                )
-            elif found != str(schema.SCHEMA_VERSION):
-                raise InputError(name, f"database of schema version {found}, this program has {schema.SCHEMA_VERSION}")
+            bring_up_to_date(connection, name)
     except DBAPIError as error:
         raise InputError(name, f"cannot be the center's database: {error.orig}") from error
 

@@ -15,15 +15,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData()
-_Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key.
+from inspection_center.database.metadata import NumberKey, metadata
 
 robot = Table(
     "robot",
@@ -64,7 +62,7 @@ outbox = Table(
 event = Table(
     "event",
     metadata,
-    Column("number", _Key, primary_key=True, autoincrement=True),
+    Column("number", NumberKey, primary_key=True, autoincrement=True),
     Column("outbox", String(36), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("robot", String(63), nullable=False),
@@ -79,7 +77,7 @@ event = Table(
 detection = Table(
     "detection",
     metadata,
-    Column("number", _Key, primary_key=True, autoincrement=True),  # As they were stored: the newest last.
+    Column("number", NumberKey, primary_key=True, autoincrement=True),  # As they were stored: the newest last.
     Column("uuid", String(36), nullable=False, unique=True),
     Column("robot", String(63), nullable=False),
     Column("received", String(27), nullable=False),
@@ -180,7 +178,7 @@ finding_count = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("number", _Key, primary_key=True, autoincrement=True),
+    Column("number", NumberKey, primary_key=True, autoincrement=True),
     Column("robot", String(63), nullable=False),
     Column("outbox", String(36), nullable=False),
     Column("sequence", BigInteger, nullable=False),
@@ -205,7 +203,7 @@ blob = Table(
 command = Table(
     "command",
     metadata,
-    Column("number", _Key, primary_key=True, autoincrement=True),
+    Column("number", NumberKey, primary_key=True, autoincrement=True),
     Column("id", String(36), nullable=False, unique=True),
     Column("robot", String(63), nullable=False),
     Column("type", String(64), nullable=False),
@@ -295,7 +293,7 @@ watchlist_entry = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("leaf", _Key, primary_key=True, autoincrement=False),
+    Column("leaf", NumberKey, primary_key=True, autoincrement=False),
     Column("time", String(27), nullable=False),
     Column("actor", String(80), nullable=False),
     Column("action", String(64), nullable=False),
@@ -330,6 +328,4 @@ setting = Table(
     Column("value", Text, nullable=False),
     UniqueConstraint("name"),
 )
-"""Few single values: the schema's version, the watch-list's version, the readiness probe."""
-
-SCHEMA_VERSION = 1
+"""Few single values: the watch-list's version, the readiness probe."""

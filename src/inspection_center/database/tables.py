@@ -1,0 +1,8 @@
+"""Every table of the center: importing this fills the one `metadata`. A package with tables adds a line here."""
+
+from __future__ import annotations
+
+from inspection_center.database import schema
+from inspection_center.database.metadata import metadata
+
+__all__ = ["metadata", "schema"]
