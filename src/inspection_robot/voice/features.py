@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import snowballstemmer
 import yaml
 from pypinyin import Style, lazy_pinyin
 
@@ -91,6 +91,19 @@ def _syllable_of(character: str) -> str:
     return syllable(lazy_pinyin(character, style=Style.NORMAL)[0])
 
 
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer  # 0.2 s of start-up: it loads the stemmers of all its languages
+
+    return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=20_000)
+def _stem(word: str) -> str:
+    """Stem of an English word. The index asks for each word some ten times, and stemming is most of its work."""
+    return str(_stemmer().stemWord(word))
+
+
 def syllables(text: str) -> tuple[str, ...]:
     """Return the merged syllables of the Han characters in ``text``, others left out."""
     return tuple(map(_syllable_of, HAN.findall(text)))
@@ -101,7 +114,6 @@ class Extractor:
 
     def __init__(self, language: Language, concepts: Iterable[Concept], entries: Sequence[Entry]) -> None:
         self.language = language
-        self._stemmer = snowballstemmer.stemmer("english")
         self._subjects = {f"entry:{entry.id}": entry.subject for entry in entries}
         groups = [*concepts, *(Concept(f"entry:{entry.id}", entry.wording(language).terms) for entry in entries)]
         self._phrases: dict[tuple[str, ...], set[str]] = {}
@@ -117,7 +129,7 @@ class Extractor:
 
     def stems(self, text: str) -> tuple[str, ...]:
         """Return the stemmed Latin words and the numbers of a normalised text."""
-        return tuple(self._stemmer.stemWords(_WORD.findall(text)))
+        return tuple(map(_stem, _WORD.findall(text)))
 
     def features(self, question: str) -> Features:
         """Return the features of a question by kind; the kinds are those of :data:`BLOCKS`."""

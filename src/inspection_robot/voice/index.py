@@ -107,13 +107,13 @@ class Index:
         return np.asarray((self._matrix @ self._matrix.T).todense())
 
     def _regularised(self, kernel: Floats) -> Floats:
-        return kernel + RIDGE * float(np.mean(np.diag(kernel))) * np.eye(len(kernel))
+        return _with_diagonal(kernel, RIDGE * float(kernel.trace()) / len(kernel))
 
     def _domain(self, kernel: Floats) -> tuple[Floats, Floats]:
         """Targets and regularised kernel of "some entry answers it" (1) against "off topic" (−1), sides balanced."""
         side = np.where(np.arange(len(kernel)) < self._inside, 1.0, -1.0)
         weight = np.where(side > 0, 1.0, self._inside / max(1, len(kernel) - self._inside))
-        return side, kernel + DOMAIN_RIDGE * float(np.mean(np.diag(kernel))) * np.diag(1.0 / weight)
+        return side, _with_diagonal(kernel, DOMAIN_RIDGE * float(kernel.trace()) / len(kernel) / weight)
 
     def _evidence(
         self, features: Features, similarity: Floats, classifier: Floats, domain: float, own: int = 0
@@ -186,6 +186,13 @@ def _solved(regularised: Floats, targets: Floats) -> Floats:
     """Coefficients of kernel ridge regression; single precision is plenty for a well-conditioned kernel."""
     factor = linalg.cho_factor(regularised.astype(np.float32), lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(linalg.cho_solve(factor, targets.astype(np.float32), check_finite=False), dtype=np.float64)
+
+
+def _with_diagonal(kernel: Floats, addition: Floats | float) -> Floats:
+    """Return a copy with the addition on its diagonal; no second matrix is made for it."""
+    result = kernel.copy()
+    result.flat[:: len(kernel) + 1] += addition
+    return result
 
 
 def _left_out(regularised: Floats, targets: Floats) -> Floats:

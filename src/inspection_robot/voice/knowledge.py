@@ -20,6 +20,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 M = TypeVar("M", bound=BaseModel)
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader, in C where PyYAML was built with it: ten times as fast."""
+
 MINIMUM_PARAPHRASES = 5
 REVIEW_AFTER_DAYS = 365
 
@@ -215,7 +218,7 @@ def subjects(entries: Iterable[Entry]) -> dict[str, int]:
 
 def _read(path: Path, model: type[M]) -> M:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), _Loader))
     except FileNotFoundError:
         raise InputError(path, "is missing") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

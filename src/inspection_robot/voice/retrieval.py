@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from inspection_contract.errors import InputError
 from inspection_contract.resources import share
@@ -201,6 +200,8 @@ def calibrate(index: Index) -> tuple[Judge, dict[str, float]]:
         The model, and how it and the ranking do on the left-out texts: ``hit1``, ``refused_off_topic``,
         ``refused_on_topic``.
     """
+    from scipy.optimize import minimize  # a second of start-up that only calibration needs
+
     on, off = index.left_out_evidence()
     evidence = np.array([_judged(e) for e in (*on, *off)])
     truth = np.arange(len(evidence)) < len(on)
