@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from inspection_center.database import schema
 from inspection_center.database.metadata import metadata
+from inspection_center.supervision import tables as supervision
 
-__all__ = ["metadata", "schema"]
+__all__ = ["metadata", "schema", "supervision"]
