@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from inspection_center.database import schema
 from inspection_center.database.metadata import metadata
+from inspection_center.declarations import tables as declarations
+from inspection_center.exchange import tables as exchange
+from inspection_center.public import tables as public
 from inspection_center.supervision import tables as supervision
 
-__all__ = ["metadata", "schema", "supervision"]
+__all__ = ["declarations", "exchange", "metadata", "public", "schema", "supervision"]

@@ -1,0 +1,1 @@
+"""What the public may ask without signing in, and nothing else."""
