@@ -1,0 +1,1 @@
+"""Risk: models as versioned data, scores with their contributions, warnings, learning, what-if."""
