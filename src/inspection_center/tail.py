@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine, func, select
@@ -20,10 +22,11 @@ from inspection_center.database import schema
 _PAGE = 500
 _KEPT = 5000
 _GATHER_S = 0.02
+_INTEREST_S = 30.0
+"""So long after the last question of a listener the end of the log is still kept in memory."""
 
 
-@dataclass(frozen=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     """One event of the log."""
 
     number: int
@@ -42,6 +45,7 @@ class Tail:
         self._engine = engine
         self._recent: deque[LogEvent] = deque(maxlen=_KEPT)
         self._last = 0
+        self._asked = -math.inf
         self._changed = asyncio.Event()
         self._condition = asyncio.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,6 +81,7 @@ class Tail:
 
     async def after(self, cursor: int, wait_s: float) -> Sequence[LogEvent]:
         """The next events after a cursor, oldest first; empty when none came within `wait_s`."""
+        self._asked = time.monotonic()
         if cursor >= self._last:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s), self._condition:
@@ -99,6 +104,12 @@ class Tail:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if time.monotonic() - self._asked > _INTEREST_S:
+                # Nobody listens: reading everything back would cost a third of storing it.
+                self._recent.clear()
+                self._last = await run_in_threadpool(last_number, self._engine)
+                async with self._condition:
+                    self._condition.notify_all()
             while events := await run_in_threadpool(read_log, self._engine, self._last, _PAGE):
                 self._recent.extend(events)
                 self._last = events[-1].number

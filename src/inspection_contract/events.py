@@ -32,7 +32,9 @@ class Severity(IntEnum):
     EMERGENCY = 4
 
 
-Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$", max_length=100)]
+KIND_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$"
+KIND_LENGTH = 100
+Kind = Annotated[str, Field(pattern=KIND_PATTERN, max_length=KIND_LENGTH)]
 """Dotted name of a finding: `<capability>.<what>`."""
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 IncidentState = Literal[

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 ROBOT_NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+MEDIA_TYPE_PATTERN = r"^[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}$"
 
 
 def _unknown_when_nan(value: Any) -> Any:
@@ -102,7 +103,7 @@ class EvidenceReference(Model):
     """One stored piece of evidence: its bytes are found under their hash."""
 
     sha256: Sha256
-    media_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}$")]
+    media_type: Annotated[str, Field(pattern=MEDIA_TYPE_PATTERN)]
     size_bytes: Annotated[int, Field(ge=0, le=2**40)]
     role: Word = ""
     retention: Word = "routine"

@@ -52,7 +52,7 @@ async def principal(
 def require(permission: Permission) -> Callable[..., Principal]:
     """A dependency: the principal, if its role has a permission."""
 
-    def check(found: Annotated[Principal, Depends(principal)]) -> Principal:
+    async def check(found: Annotated[Principal, Depends(principal)]) -> Principal:  # no thread for a look at a table
         if not found.may(permission):
             raise HTTPException(403, f"{found.role} may not {permission}")
         return found
@@ -66,7 +66,7 @@ def by_token(engine: Engine, token: str) -> Principal | None:
     robot, service = schema.robot, schema.service_token
     with engine.connect() as connection:
         row = connection.execute(
-            select(robot.c.name).where(
+            select(robot.c.name, robot.c.public_key).where(
                 ~robot.c.revoked,
                 or_(
                     robot.c.token_hash == digest,
@@ -75,7 +75,7 @@ def by_token(engine: Engine, token: str) -> Principal | None:
             )
         ).first()
         if row is not None:
-            return Principal("robot", row[0], "robot")
+            return Principal("robot", row[0], "robot", public_key=row[1])
         row = connection.execute(
             select(service.c.name, service.c.role).where(
                 service.c.token_hash == digest, or_(service.c.expires.is_(None), service.c.expires > now)

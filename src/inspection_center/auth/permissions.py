@@ -20,6 +20,13 @@ Permission = Literal[
     "accounts.write",
     "robots.enrol",
     "robot.report",
+    "declarations.read",
+    "declarations.receive",
+    "declarations.review",
+    "declarations.dispatch",
+    "declarations.decide",
+    "exchange.read",
+    "exchange.write",
 ]
 
 PERMISSIONS: dict[Permission, frozenset[str]] = {
@@ -35,6 +42,13 @@ PERMISSIONS: dict[Permission, frozenset[str]] = {
     "accounts.write": frozenset({"administrator"}),
     "robots.enrol": frozenset({"administrator"}),
     "robot.report": frozenset({"robot"}),
+    "declarations.read": frozenset({"officer", "supervisor", "auditor"}),
+    "declarations.receive": frozenset({"officer", "supervisor"}),
+    "declarations.review": frozenset({"officer", "supervisor"}),
+    "declarations.dispatch": frozenset({"supervisor"}),
+    "declarations.decide": frozenset({"officer", "supervisor"}),
+    "exchange.read": frozenset({"supervisor", "auditor", "administrator"}),
+    "exchange.write": frozenset({"supervisor", "administrator"}),
 }
 
 
@@ -46,6 +60,9 @@ class Principal:
     name: str
     role: str
     csrf: str = ""
+    """What an officer's forms carry."""
+    public_key: str = ""
+    """With which a robot's signatures are checked."""
 
     @property
     def actor(self) -> str:

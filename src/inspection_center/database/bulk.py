@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from pydantic_core import to_json
-from sqlalchemy import BigInteger, Connection, Float, Integer, Table
+import psycopg
+from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 _SQLITE_ROWS = 200
+_FEW_ROWS = 8
 _CONFLICT = " ON CONFLICT DO NOTHING"
 
 
@@ -24,9 +26,9 @@ def insert_rows(
 ) -> None:
     """Insert rows given as tuples in the order of `columns`, many in one statement.
 
-    PostgreSQL takes them as one JSON text (arrays of texts cost the driver five times as much), SQLite as a list of
-    VALUES. One statement for many rows matters with SQLite too: its driver gives up Python's interpreter lock at each
-    step, and a busy neighbour keeps it for milliseconds, so that a step for each row would wait that long for each row.
+    PostgreSQL takes many by COPY, everything else is a list of VALUES. One statement for many rows matters with SQLite
+    too: its driver gives up Python's interpreter lock at each step, and a busy neighbour keeps it for a while, so that
+    a step for each row would wait that long for each row.
 
     Args:
         connection: inside a transaction.
@@ -35,29 +37,45 @@ def insert_rows(
         rows: the values.
         ignore: leave out rows whose key is already there.
     """
-    if not rows:
+    postgresql = connection.dialect.name == "postgresql"
+    if postgresql and len(rows) > _FEW_ROWS:
+        _copy(connection, table, columns, rows, ignore)
         return
-    if connection.dialect.name == "postgresql":
-        records = to_json([dict(zip(columns, row, strict=True)) for row in rows]).decode()
-        connection.exec_driver_sql(_record_statement(table, columns, ignore), (records,))
-        return
+    mark = "%s" if postgresql else "?"
     for start in range(0, len(rows), _SQLITE_ROWS):
         chunk = rows[start : start + _SQLITE_ROWS]
-        statement = _values_statement(table, columns, ignore, len(chunk))
+        statement = _values_statement(table, columns, ignore, len(chunk), mark)
         connection.exec_driver_sql(statement, tuple(itertools.chain.from_iterable(chunk)))
 
 
-@cache
-def _record_statement(table: Table, columns: tuple[str, ...], ignore: bool) -> str:
-    fields = ", ".join(f'"{column}" {_postgresql_type(table.c[column].type)}' for column in columns)
+def _copy(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], ignore: bool
+) -> None:
+    """COPY knows no ON CONFLICT: where rows may be there already they go by way of a temporary table."""
+    target = f'"{table.name}"'
     names = ", ".join(f'"{column}"' for column in columns)
-    source = f"SELECT {names} FROM json_to_recordset(%s::json) AS record({fields})"
-    return f"{_head(table, columns)} {source}{_CONFLICT if ignore else ''}"
+    if ignore:
+        target = f'"arriving_{table.name}"'
+        connection.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} ON COMMIT DELETE ROWS "
+            f'AS SELECT {names} FROM "{table.name}" WITH NO DATA'
+        )
+    driver: Any = connection.connection.driver_connection
+    statement = f"COPY {target} ({names}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+    if ignore:
+        connection.exec_driver_sql(f"{_head(table, columns)} SELECT {names} FROM {target}{_CONFLICT}")
+        connection.exec_driver_sql(f"DELETE FROM {target}")
 
 
 @cache
-def _values_statement(table: Table, columns: tuple[str, ...], ignore: bool, rows: int) -> str:
-    marks = f"({', '.join('?' * len(columns))})"
+def _values_statement(table: Table, columns: tuple[str, ...], ignore: bool, rows: int, mark: str) -> str:
+    marks = f"({', '.join([mark] * len(columns))})"
     return f"{_head(table, columns)} VALUES {', '.join([marks] * rows)}{_CONFLICT if ignore else ''}"
 
 
@@ -65,11 +83,3 @@ def _head(table: Table, columns: tuple[str, ...]) -> str:
     # Names come from the schema of this program, never from outside.
     names = ", ".join(f'"{column}"' for column in columns)
     return f'INSERT INTO "{table.name}" ({names})'
-
-
-def _postgresql_type(column_type: Any) -> str:
-    if isinstance(column_type, Float):
-        return "double precision"
-    if isinstance(column_type, BigInteger):
-        return "bigint"
-    return "integer" if isinstance(column_type, Integer) else "text"

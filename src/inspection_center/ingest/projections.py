@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,11 +16,11 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from inspection_center.clock import text
 from inspection_center.database import schema
 from inspection_center.database.bulk import insert_rows
+from inspection_center.ingest.plain import DetectionRow
 from inspection_center.ingest.reading import ReadEvent
 from inspection_contract.events import (
     OPEN_INCIDENT_STATES,
     CommandOutcome,
-    Detection,
     Event,
     Fault,
     Incident,
@@ -28,25 +29,7 @@ from inspection_contract.events import (
     Severity,
 )
 
-_DETECTION_COLUMNS = (
-    "uuid",
-    "robot",
-    "received",
-    "stamp",
-    "kind",
-    "severity",
-    "confidence",
-    "value",
-    "unit",
-    "standard_uncertainty",
-    "subject",
-    "x",
-    "y",
-    "rule_id",
-    "rule_version",
-    "evidence",
-    "attributes",
-)
+_DETECTION_COLUMNS = (*DetectionRow._fields, "robot", "received")
 _ALERT_COLUMNS = ("id", "source", "robot", "kind", "severity", "grade", "opened", "state", "reason", "version")
 ROBOT_MAY_SET = ("open", "claimed")
 """Alert states in which news from the robot still counts; a decision of an officer stays."""
@@ -54,7 +37,7 @@ ROBOT_MAY_SET = ("open", "claimed")
 
 def project(connection: Connection, robot: str, events: Sequence[ReadEvent], received: str) -> None:
     """Bring the projections up to date with freshly stored events, in their order."""
-    detections = [event.body for event in events if isinstance(event.body, Detection)]
+    detections = [event.detection for event in events if event.detection is not None]
     if detections:
         _store_detections(connection, robot, detections, received)
     for event in events:
@@ -63,62 +46,44 @@ def project(connection: Connection, robot: str, events: Sequence[ReadEvent], rec
             handler(connection, robot, event.body, received)
 
 
-def _store_detections(connection: Connection, robot: str, detections: Sequence[Detection], received: str) -> None:
-    insert_rows(
-        connection,
-        schema.detection,
-        _DETECTION_COLUMNS,
-        [_detection_row(robot, body, received) for body in detections],
-        ignore=True,
-    )
-    _count_findings(connection, detections, received)
-    alarms = [body for body in detections if body.severity >= Severity.ALARM]
+def _store_detections(connection: Connection, robot: str, rows: Sequence[DetectionRow], received: str) -> None:
+    sent = (robot, received)
+    insert_rows(connection, schema.detection, _DETECTION_COLUMNS, [row + sent for row in rows], ignore=True)
+    _count_findings(connection, rows, received)
     insert_rows(
         connection,
         schema.alert,
         _ALERT_COLUMNS,
         [
-            (str(body.uuid), "detection", robot, body.kind, int(body.severity), "", received, "open", "", 1)
-            for body in alarms
+            (row.uuid, "detection", robot, row.kind, row.severity, "", received, "open", "", 1)
+            for row in rows
+            if row.severity >= Severity.ALARM
         ],
         ignore=True,
     )
 
 
-def _count_findings(connection: Connection, detections: Sequence[Detection], received: str) -> None:
+def _count_findings(connection: Connection, rows: Sequence[DetectionRow], received: str) -> None:
+    found = Counter(row.kind for row in rows)
+    alarms = Counter(row.kind for row in rows if row.severity >= Severity.ALARM)
+    statement = _count_statement(connection.dialect.name)
+    hour = received[:13]
+    connection.execute(
+        statement,
+        [
+            {"hour": hour, "kind": kind, "findings": number, "alarms": alarms[kind]}
+            for kind, number in sorted(found.items())
+        ],
+    )
+
+
+@cache
+def _count_statement(dialect: str) -> Any:
     table = schema.finding_count
-    found = Counter(body.kind for body in detections)
-    alarms = Counter(body.kind for body in detections if body.severity >= Severity.ALARM)
-    for kind, number in sorted(found.items()):
-        values = {"findings": number, "alarms": alarms[kind]}
-        connection.execute(
-            _insert(connection, table)
-            .values(hour=received[:13], kind=kind, **values)
-            .on_conflict_do_update(
-                index_elements=["hour", "kind"], set_={name: table.c[name] + value for name, value in values.items()}
-            )
-        )
-
-
-def _detection_row(robot: str, body: Detection, received: str) -> tuple[Any, ...]:
-    return (
-        str(body.uuid),
-        robot,
-        received,
-        text(body.stamp),
-        body.kind,
-        int(body.severity),
-        body.confidence,
-        body.value,
-        body.unit,
-        body.standard_uncertainty,
-        body.subject,
-        body.pose.position.x if body.pose else None,
-        body.pose.position.y if body.pose else None,
-        body.rule_id,
-        body.rule_version,
-        to_json(body.evidence).decode() if body.evidence else "[]",
-        to_json(body.attributes).decode(),
+    statement = _INSERTS[dialect](table)
+    return statement.on_conflict_do_update(
+        index_elements=["hour", "kind"],
+        set_={name: table.c[name] + statement.excluded[name] for name in ("findings", "alarms")},
     )
 
 
@@ -246,9 +211,10 @@ def _store_progress(connection: Connection, robot: str, body: OrderProgress, _re
 
 
 def _insert(connection: Connection, table: Table) -> Any:
-    return postgresql_insert(table) if connection.dialect.name == "postgresql" else sqlite_insert(table)
+    return _INSERTS[connection.dialect.name](table)
 
 
+_INSERTS: dict[str, Callable[[Table], Any]] = {"postgresql": postgresql_insert, "sqlite": sqlite_insert}
 _HANDLERS: dict[type[Event], Callable[[Connection, str, Any, str], None]] = {
     Incident: _store_incident,
     Fault: _store_fault,

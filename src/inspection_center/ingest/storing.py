@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import BigInteger, bindparam, insert, select, update
 
 from inspection_center.clock import text
 from inspection_center.database import schema
@@ -34,7 +35,24 @@ class Arrival:
     """Lowest sequence the robot's outbox still holds: what lies before it and is not here is lost and said so."""
 
 
-_EVENT_COLUMNS = ("outbox", "sequence", "robot", "id", "type", "time", "received", "data")
+_EVENT_COLUMNS = ("sequence", "id", "type", "time", "data", "outbox", "robot", "received")
+_EVENT_FIELDS = 5
+"""How many of the columns are the first fields of a `ReadEvent`."""
+# Made once: making a statement costs more than running it.
+_LAST = select(schema.outbox.c.last_sequence).where(schema.outbox.c.id == bindparam("outbox"))
+_ADVANCE = (
+    update(schema.outbox)
+    .where(schema.outbox.c.id == bindparam("outbox"))
+    .values(
+        last_sequence=bindparam("acknowledged"),
+        missing=schema.outbox.c.missing + bindparam("newly_missing", type_=BigInteger),
+    )
+)
+_SEEN = (
+    update(schema.robot)
+    .where(schema.robot.c.name == bindparam("robot"))
+    .values(last_seen=bindparam("received"), clock_offset_s=bindparam("offset_s"))
+)
 
 
 def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> IngestReceipt:
@@ -44,7 +62,7 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> Ing
         SequenceGapError: the batch begins after what is expected and the robot still holds what lies between.
     """
     connection = transaction.connection
-    last = connection.execute(select(schema.outbox.c.last_sequence).where(schema.outbox.c.id == batch.outbox)).scalar()
+    last = connection.execute(_LAST, {"outbox": batch.outbox}).scalar()
     if last is None:
         connection.execute(insert(schema.outbox).values(id=batch.outbox, robot=batch.robot, last_sequence=0, missing=0))
         last = 0
@@ -53,29 +71,17 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> Ing
         if arrival.outbox_first <= last + 1:
             raise SequenceGapError(last + 1)
         missing = batch.first - last - 1
-    fresh = [event for event in batch.events if event.envelope.number > last]
-    acknowledged = max(last, batch.events[-1].envelope.number)
+    fresh = batch.events[max(0, last + 1 - batch.first) :]
+    acknowledged = max(last, batch.events[-1].sequence)
     received = text(arrival.received)
-    good = [event for event in fresh if event.body is not None]
-    bad = [event for event in fresh if event.body is None]
+    good = [event for event in fresh if not event.fault]
+    bad = [event for event in fresh if event.fault]
     if good:
         insert_rows(
             connection,
             schema.event,
             _EVENT_COLUMNS,
-            [
-                (
-                    batch.outbox,
-                    event.envelope.number,
-                    batch.robot,
-                    str(event.envelope.id),
-                    event.envelope.type,
-                    text(event.envelope.time),
-                    received,
-                    event.data,
-                )
-                for event in good
-            ],
+            [(*event[:_EVENT_FIELDS], batch.outbox, batch.robot, received) for event in good],
         )
         project(connection, batch.robot, good, received)
     if bad:
@@ -85,7 +91,7 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> Ing
                 {
                     "robot": batch.robot,
                     "outbox": batch.outbox,
-                    "sequence": event.envelope.number,
+                    "sequence": event.sequence,
                     "received": received,
                     "reason": event.fault[:2000],
                     "data": event.data,
@@ -94,23 +100,14 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> Ing
             ],
         )
     if fresh:
-        connection.execute(
-            update(schema.outbox)
-            .where(schema.outbox.c.id == batch.outbox)
-            .values(last_sequence=acknowledged, missing=schema.outbox.c.missing + missing)
-        )
-    connection.execute(
-        update(schema.robot)
-        .where(schema.robot.c.name == batch.robot)
-        .values(last_seen=received, clock_offset_s=arrival.clock_offset_s)
-    )
+        connection.execute(_ADVANCE, {"outbox": batch.outbox, "acknowledged": acknowledged, "newly_missing": missing})
+    connection.execute(_SEEN, {"robot": batch.robot, "received": received, "offset_s": arrival.clock_offset_s})
     return IngestReceipt(
         acknowledged=acknowledged,
         stored=len(good),
         duplicates=len(batch.events) - len(fresh),
         quarantined=tuple(
-            QuarantinedEvent(sequence=event.envelope.number, id=event.envelope.id, reason=event.fault[:2000])
-            for event in bad
+            QuarantinedEvent(sequence=event.sequence, id=UUID(event.id), reason=event.fault[:2000]) for event in bad
         ),
         clock_offset_s=arrival.clock_offset_s,
     )
