@@ -119,8 +119,8 @@ def _build(
 
 
 def _fault(name: str, lines: dict[Place, int], place: Place, reason: str) -> InputError:
-    path = place
-    while path and path not in lines:
-        path = path[:-1]
+    path: Place = ()
+    for part in place:  # Parts that only the model knows (the tag of a union) are passed over.
+        path = (*path, part) if (*path, part) in lines else path
     dotted = ".".join(str(part) for part in place)
     return InputError(name, f"line {lines.get(path, 1)}: {dotted + ': ' if dotted else ''}{reason}")

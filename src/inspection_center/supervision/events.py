@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import yaml
+from pydantic import RootModel
 from sqlalchemy import select
 
 from inspection_center.auth.permissions import Principal
 from inspection_center.clock import now_text, text
 from inspection_center.database.bulk import insert_rows
 from inspection_center.database.writer import Transaction
+from inspection_center.located_yaml import read_located_file
 from inspection_center.supervision import tables
 from inspection_contract.resources import share
 
@@ -50,14 +51,21 @@ class BusinessEvent:
 @cache
 def event_types() -> dict[str, dict[str, str]]:
     """Fields of each event type: name to `text`, `number` or `flag`."""
-    path = share() / "config" / FOLDER / "events.yaml"
-    return read_event_types(path)
+    return read_event_types(share() / "config" / FOLDER / "events.yaml")
+
+
+class _Catalogue(RootModel[dict[str, dict[str, Literal["text", "number", "flag"]]]]):
+    pass
 
 
 def read_event_types(path: Path) -> dict[str, dict[str, str]]:
-    """Read a catalogue of event types."""
-    content: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
+    """Read a catalogue of event types.
+
+    Raises:
+        InputError: it cannot be read; the line is named.
+    """
+    types = read_located_file(path, _Catalogue).content.root
+    return {name: dict(fields) for name, fields in types.items()}
 
 
 def emit(

@@ -17,7 +17,7 @@ enforcement_event = Table(
     Column("unit", String(64), nullable=False),
     Column("data", Text, nullable=False),
 )
-"""What happened, append-only, in the order of the commits; `time` is when it happened, `recorded` when it was stored."""
+"""What happened, append-only, in the order of the commits; `time`: when it happened, `recorded`: when it was stored."""
 
 officer_unit = Table(
     "supervision_unit",
@@ -46,7 +46,7 @@ position = Table(
     Column("late", BigInteger, nullable=False),
     Column("updated", String(27), nullable=False),
 )
-"""One row: the last event read, up to which time events were judged, numbers of events that still wait for that time."""
+"""One row: the last event read, up to which time events were judged, numbers of events that still wait for it."""
 
 case = Table(
     "supervision_case",
