@@ -164,8 +164,10 @@ def details(connection: Connection, identity: str) -> dict[str, Any]:
         .where(schema.audit.c.object == identity)
         .order_by(schema.audit.c.leaf)
     )
+    placed = [(item["x"], item["y"]) for item in (incident, *reversed(detections)) if item and item["x"] is not None]
     return {
         **found,
+        "place": placed[0] if placed else None,
         "incident_record": incident,
         "detections": sorted(detections, key=lambda item: str(item["stamp"])),
         "deeds": [{**row_dict(row), "details": json.loads(row.details)} for row in deeds],

@@ -19,11 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspection_center.api import audit, command_stream, events, health, ingest, officers
+from inspection_center.api import audit, command_stream, events, health, ingest, layers, officers
 from inspection_center.database.writer import StorageError
 from inspection_center.maintenance import keep_house
 from inspection_center.metrics import registry
-from inspection_center.pages import command, findings, fleet, office, sign_in
+from inspection_center.pages import command, findings, fleet, handheld, office, sign_in
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Problem, Unfit
 from inspection_center.service import Center
@@ -94,7 +94,7 @@ def create_app(center: Center) -> FastAPI:
     app.state.metrics = registry(center)
     app.state.sign_in_limit = sign_in.RateLimit()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, officers, audit, sign_in, findings, command, fleet, office):
+    for module in (health, ingest, command_stream, events, officers, layers, audit, sign_in, findings, command, fleet, handheld, office):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)

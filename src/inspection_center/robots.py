@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -29,9 +30,20 @@ def overview(connection: Connection, settings: Settings) -> list[dict[str, Any]]
         robot["outbox_evidence"] = status.get("outbox_evidence", 0)
         robot["oldest_unsent_s"] = status.get("oldest_unsent_s", 0.0)
         robot["clock_wrong"] = abs(robot["clock_offset_s"] or 0.0) > settings.clock_tolerance_s
-        robot["position"] = (status.get("pose") or {}).get("position")
+        pose = status.get("pose") or {}
+        robot["position"], robot["frame"] = pose.get("position"), pose.get("frame_id", "")
+        robot["heading"] = _heading(pose.get("orientation"))
         robot["troubled_nodes"] = [node["node"] for node in status.get("nodes", ()) if not node["responding"]]
     return sorted(robots, key=lambda robot: (robot["revoked"], not robot["silent"], -robot["outbox"], robot["name"]))
+
+
+def _heading(turn: dict[str, float] | None) -> float | None:
+    """Yaw of a quaternion [rad]; None when it says nothing (no turn was given)."""
+    if turn is None or (turn["z"] == 0.0 and turn["w"] == 1.0):
+        return None
+    return math.atan2(
+        2.0 * (turn["w"] * turn["z"] + turn["x"] * turn["y"]), 1.0 - 2.0 * (turn["y"] ** 2 + turn["z"] ** 2)
+    )
 
 
 def details(connection: Connection, settings: Settings, name: str) -> dict[str, Any]:

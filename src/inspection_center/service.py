@@ -17,8 +17,9 @@ from inspection_center.commands.doorbell import Doorbells
 from inspection_center.database import schema
 from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.exchange.partners import read_partners
 from inspection_center.fanout import Fanout
-from inspection_center.floor_plan import read_floor_plan
+from inspection_center.plan.floor_plan import read_floor_plan
 from inspection_center.live import Camera, LivePictures
 from inspection_center.settings import Settings
 from inspection_center.tail import Tail
@@ -47,6 +48,7 @@ class Center:
         self.floor_plan = read_floor_plan(Path(settings.floor_plan)) if settings.floor_plan else None
         self.engine = open_database(state, settings)
         self.key: SigningKey = load_signing_key(state / KEY_FILE)
+        self.partners = read_partners(Path(settings.exchange) if settings.exchange else None, self.key)
         self.blobs = _blob_store(state, settings)
         self.writer = Writer(self.engine)
         self.tail = Tail(self.engine)

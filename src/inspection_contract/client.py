@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -168,6 +169,11 @@ class CenterClient:
     def put_live_picture(self, camera: str, jpeg: bytes) -> None:
         """Show a live picture to officers who asked for it."""
         self._send("PUT", f"/api/v1/live/{camera}", jpeg, {"Content-Type": "image/jpeg"})
+
+    def put_layer(self, layer: str, png: bytes, resolution_m: float, west_m: float, south_m: float) -> None:
+        """Show a map layer on the floor plan: a grey PNG, north up, and where its lower left corner lies in `map`."""
+        place = urlencode({"resolution": resolution_m, "west": west_m, "south": south_m})
+        self._send("PUT", f"/api/v1/layers/{layer}?{place}", png, {"Content-Type": "image/png"})
 
     def events(self, after: int = 0, limit: int = 100) -> list[StoredEvent]:
         """Stored events after a cursor, oldest first."""

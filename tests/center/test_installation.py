@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from inspection_center.floor_plan import read_floor_plan
+from inspection_center.plan.floor_plan import read_floor_plan
 from inspection_center.service import Center
 from inspection_center.settings import S3Settings, Settings
 from inspection_contract.client import CenterBusy, CenterClient, CenterRefused

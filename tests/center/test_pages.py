@@ -180,7 +180,7 @@ def test_text_of_robots_and_people_never_becomes_markup(running: RunningCenter) 
     running.add_account("li", "supervisor")
     with running.browser("li") as http:
         http.post(f"/alerts/{case.uuid}/decision", data={**csrf(http), "verdict": "dismiss", "reason": ATTACK})
-        http.post("/orders", data={**csrf(http), "robot": "robot_1", "kind": "patrol", "place_name": ATTACK})
+        http.post("/orders", data={**csrf(http), "to": "robot:robot_1", "kind": "patrol", "place_name": ATTACK})
         http.post("/watchlist", data={**csrf(http), "id": "w1", "kind": "name", "identifier": ATTACK})
         for place in (f"/alerts/{case.uuid}", "/findings", "/orders", "/watchlist", "/audit"):
             text = http.get(place).text
@@ -195,13 +195,13 @@ def test_orders_and_announcements_reach_the_robots_they_are_for(running: Running
     running.enrol("robot_2")
     running.add_account("li", "officer")
     with running.browser("li") as http:
-        order = {"robot": "robot_2", "kind": "inspection", "place_name": "Gate 4", "x": "12.5", "y": "3"}
+        order = {"to": "robot:robot_2", "kind": "inspection", "place_name": "Gate 4", "x": "12.5", "y": "3"}
         assert http.post("/orders", data={**csrf(http), **order}).status_code == 200
         assert "Gate 4" in http.get("/orders").text
         words = {"text_zh": "请注意", "priority": "3"}
         assert http.post("/announcements", data={**csrf(http), **words}).status_code == 200
         assert http.post("/announcements", data=csrf(http)).status_code == 422
-        assert http.post("/orders", data={**csrf(http), **order, "robot": "nobody"}).status_code == 404
+        assert http.post("/orders", data={**csrf(http), **order, "to": "robot:nobody"}).status_code == 404
         assert http.post("/orders", data={**csrf(http), **order, "x": "here"}).status_code == 422
     (given,) = [Order.model_validate_json(text) for text in commands(running, Order.TYPE)]
     assert given.place is not None

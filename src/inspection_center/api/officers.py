@@ -19,7 +19,7 @@ from inspection_center.clock import now_text
 from inspection_center.database import queries
 from inspection_center.service import center_of
 from inspection_contract.commands import SpeechPriority
-from inspection_contract.fields import Number, RobotName, Text, Word
+from inspection_contract.fields import RobotName, Text
 
 T = TypeVar("T")
 router = APIRouter(prefix="/api/v1", tags=["officers"])
@@ -41,23 +41,6 @@ class Verdict(_Body):
 
     verdict: Literal["approve", "dismiss", "hand_over", "file"]
     reason: Text = ""
-
-
-class NewOrder(_Body):
-    """An order to a robot."""
-
-    robot: RobotName
-    kind: Literal["inspection", "patrol", "dispatch", "recalibrate", "return_to_dock"]
-    due_minutes: Annotated[float, Field(gt=0, le=10_080, allow_inf_nan=False)] = 60.0
-    x: Number | None = None
-    y: Number | None = None
-    place_name: Word = ""
-
-    @model_validator(mode="after")
-    def _whole_place(self) -> NewOrder:
-        if (self.x is None) != (self.y is None):
-            raise ValueError("a place needs x and y")
-        return self
 
 
 class NewAnnouncement(_Body):
@@ -150,24 +133,9 @@ def list_orders(request: Request, _reader: Reader, limit: Limit = 100) -> list[d
 
 
 @router.post("/orders", responses=PROBLEMS, status_code=201)
-async def give_order(request: Request, officer: Commander, order: NewOrder) -> dict[str, str]:
-    """Give a robot an order."""
-    center = center_of(request)
-    place = None if order.x is None or order.y is None else (order.x, order.y)
-    identity = await center.write(
-        lambda transaction: orders.give_order(
-            transaction,
-            center.key,
-            officer,
-            order.robot,
-            order.kind,
-            timedelta(minutes=order.due_minutes),
-            place=place,
-            place_name=order.place_name,
-        )
-    )
-    center.ring(order.robot)
-    return {"order_id": identity}
+async def give_order(request: Request, officer: Commander, order: orders.NewOrder) -> dict[str, str]:
+    """Give a robot or an officer an order."""
+    return {"order_id": await orders.give(center_of(request), officer, order)}
 
 
 @router.post("/announcements", responses=PROBLEMS, status_code=202)

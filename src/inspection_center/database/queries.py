@@ -51,7 +51,7 @@ def robots(connection: Connection) -> list[dict[str, Any]]:
 
 
 def placed_alerts(connection: Connection, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
-    """Alerts in some states with the place of their incident or detection, newest first."""
+    """Alerts in some states with the place of their incident or detection (none: not known), newest first."""
     alert, incident, found = schema.alert, schema.incident, schema.detection
     rows = connection.execute(
         select(
@@ -68,7 +68,7 @@ def placed_alerts(connection: Connection, states: tuple[str, ...], limit: int) -
         .order_by(alert.c.opened.desc())
         .limit(limit)
     )
-    return [placed for row in rows if (placed := row_dict(row))["x"] is not None]
+    return [row_dict(row) for row in rows]
 
 
 def quarantined(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:

@@ -13,15 +13,16 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
 from sqlalchemy import Connection
 
-from inspection_center import alerts, robots
+from inspection_center import alerts, orders, robots
 from inspection_center.api import sse
 from inspection_center.api.events import Reader
 from inspection_center.api.officers import Decider, Verdict
 from inspection_center.auth.permissions import Principal
-from inspection_center.clock import now, parse
+from inspection_center.clock import now, now_text, parse
 from inspection_center.commands.doorbell import ALERTS
 from inspection_center.database import queries
-from inspection_center.pages.rendering import language_of, page, render
+from inspection_center.pages.rendering import Words, language_of, page, render
+from inspection_center.plan.layers import LayerName, layer_picture, shown_layers
 from inspection_center.problems import NotFound
 from inspection_center.service import Center, center_of
 
@@ -30,21 +31,22 @@ router = APIRouter(include_in_schema=False)
 _QUIET_S = 0.3
 _KEEP_ALIVE_S = 10.0
 _RECENT_ALARMS = 200
+_PICTURE = {"Cache-Control": "private, max-age=3600"}
+_MAP_FRAME = "map"
 
 
 @router.get("/")
 async def command_page(request: Request, officer: Reader) -> HTMLResponse:
     """Floor plan and queue."""
     center = center_of(request)
-    queue = await run_in_threadpool(_queue, center)
-    return page(request, "command.html", officer, alerts=queue, plan=center.floor_plan)
+    return page(request, "command.html", officer, **await run_in_threadpool(_queue, center, officer))
 
 
 @router.get("/fragments/alerts")
 async def alerts_fragment(request: Request, officer: Reader) -> HTMLResponse:
     """The queue as it is now."""
-    queue = await run_in_threadpool(_queue, center_of(request))
-    return HTMLResponse(render("alert_queue.html", language_of(request), alerts=queue, principal=officer))
+    found = await run_in_threadpool(_queue, center_of(request), officer)
+    return HTMLResponse(render("alert_queue.html", language_of(request), principal=officer, **found))
 
 
 @router.get("/live/stream")
@@ -55,8 +57,12 @@ async def live_stream(request: Request, _reader: Reader) -> StreamingResponse:
 
 @router.get("/live/map")
 async def live_map(request: Request, _reader: Reader) -> JSONResponse:
-    """What the floor plan shows: robots, people tracks, open alarms with a place."""
-    return JSONResponse(await run_in_threadpool(_map, center_of(request)), headers={"Cache-Control": "no-store"})
+    """What the floor plan shows: map layers, robots, people tracks, open alarms with a place, and who has none."""
+    found = await run_in_threadpool(_map, center_of(request))
+    words = Words(language_of(request))
+    for alarm in found["alarms"]:
+        alarm["name"] = words.name("kind", alarm["kind"])
+    return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/plan.png")
@@ -65,16 +71,32 @@ def floor_plan(request: Request, _reader: Reader) -> Response:
     plan = center_of(request).floor_plan
     if plan is None:
         raise NotFound("there is no floor plan")
-    return Response(plan.png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+    return Response(plan.png, media_type="image/png", headers=_PICTURE)
+
+
+@router.get("/plan/{robot}/{layer}.png")
+async def layer(request: Request, _reader: Reader, robot: str, layer: LayerName) -> Response:
+    """A layer that a robot sent, coloured; its address changes with its content."""
+    center = center_of(request)
+    png = await run_in_threadpool(_read, center, lambda connection: layer_picture(connection, robot, layer))
+    return Response(png, media_type="image/png", headers=_PICTURE)
 
 
 @router.get("/alerts/{alert_id}")
 async def alert_page(request: Request, officer: Reader, alert_id: UUID) -> HTMLResponse:
     """One alert."""
-    found = await run_in_threadpool(
-        _read, center_of(request), lambda connection: alerts.details(connection, str(alert_id))
-    )
-    return page(request, "alert.html", officer, alert=found, timeline=alerts.timeline(found), age=_age(found["opened"]))
+
+    def query(connection: Connection) -> dict[str, Any]:
+        return {
+            "alert": alerts.details(connection, str(alert_id)),
+            "orders": orders.orders_about(connection, str(alert_id)),
+            "names": [robot["name"] for robot in queries.robots(connection) if not robot["revoked"]],
+            "colleagues": orders.colleagues(connection),
+        }
+
+    found = await run_in_threadpool(_read, center_of(request), query)
+    alert = found["alert"]
+    return page(request, "alert.html", officer, timeline=alerts.timeline(alert), age=_age(alert["opened"]), **found)
 
 
 @router.post("/alerts/{alert_id}/claim")
@@ -114,14 +136,23 @@ async def _changed(request: Request, officer: Principal, alert_id: UUID) -> Resp
     center = center_of(request)
     center.ring(ALERTS)
     if request.headers.get("hx-target") == "queue":
-        queue = await run_in_threadpool(_queue, center)
-        return HTMLResponse(render("alert_queue.html", language_of(request), alerts=queue, principal=officer))
+        found = await run_in_threadpool(_queue, center, officer)
+        return HTMLResponse(render("alert_queue.html", language_of(request), principal=officer, **found))
     return RedirectResponse(f"/alerts/{alert_id}", 303)
 
 
-def _queue(center: Center) -> list[dict[str, Any]]:
-    found = _read(center, alerts.queue)
-    for alert in found:
+def _queue(center: Center, officer: Principal) -> dict[str, Any]:
+    """Alerts as they wait and, for whom the officer is, the orders that are his."""
+
+    def query(connection: Connection) -> dict[str, Any]:
+        mine = orders.orders_of(connection, officer.name, now_text()) if officer.may("orders.write") else []
+        return {
+            "alerts": alerts.queue(connection),
+            "mine": [order for order in mine if order["assignee"] == officer.name],
+        }
+
+    found = _read(center, query)
+    for alert in found["alerts"]:
         alert["age"] = _age(alert["opened"])
         alert["late"] = alert["state"] in alerts.OPEN_STATES and alert["age"] > center.settings.alert_due_s
     return found
@@ -130,7 +161,10 @@ def _queue(center: Center) -> list[dict[str, Any]]:
 def _map(center: Center) -> dict[str, Any]:
     def query(connection: Connection) -> dict[str, Any]:
         fleet = [robot for robot in robots.overview(connection, center.settings) if not robot["revoked"]]
+        placed = [robot for robot in fleet if robot["position"] and robot["frame"] == _MAP_FRAME]
+        alarms = queries.placed_alerts(connection, alerts.SHOWN_STATES, _RECENT_ALARMS)
         return {
+            "layers": shown_layers(connection, center.floor_plan),
             "robots": [
                 {
                     "name": robot["name"],
@@ -138,9 +172,9 @@ def _map(center: Center) -> dict[str, Any]:
                     "battery": (robot["status"] or {}).get("battery"),
                     "x": robot["position"]["x"],
                     "y": robot["position"]["y"],
+                    "heading": robot["heading"],
                 }
-                for robot in fleet
-                if robot["position"]
+                for robot in placed
             ],
             "people": [
                 {"id": f"{robot['name']}/{person['track']}", "kind": person["kind"], "x": person["x"], "y": person["y"]}
@@ -148,7 +182,11 @@ def _map(center: Center) -> dict[str, Any]:
                 if robot["status"] and not robot["silent"]
                 for person in robot["status"].get("people", ())
             ],
-            "alarms": queries.placed_alerts(connection, alerts.SHOWN_STATES, _RECENT_ALARMS),
+            "alarms": [alarm for alarm in alarms if alarm["x"] is not None],
+            "unplaced": {
+                "robots": [robot["name"] for robot in fleet if robot not in placed],
+                "alarms": sum(alarm["x"] is None for alarm in alarms),
+            },
         }
 
     return _read(center, query)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 
 from inspection_center import orders, robots
 from inspection_center.api.events import Reader
-from inspection_center.api.officers import Commander, NewAnnouncement, NewOrder
+from inspection_center.api.officers import Commander, NewAnnouncement
 from inspection_center.database import queries
 from inspection_center.live import Camera
 from inspection_center.pages.rendering import page
@@ -55,52 +54,57 @@ async def orders_page(request: Request, officer: Reader) -> HTMLResponse:
     """Orders, the late ones marked, and a new one."""
     center = center_of(request)
 
-    def query() -> tuple[list[dict[str, object]], list[str]]:
+    def query() -> dict[str, Any]:
         with center.engine.connect() as connection:
-            return orders.list_orders(connection), _names(connection)
+            return {
+                "orders": orders.list_orders(connection),
+                "names": _names(connection),
+                "colleagues": orders.colleagues(connection),
+            }
 
-    found, names = await run_in_threadpool(query)
-    return page(request, "orders.html", officer, orders=found, names=names)
+    return page(request, "orders.html", officer, **await run_in_threadpool(query))
+
+
+@router.get("/orders/{order_id}")
+async def order_page(request: Request, officer: Reader, order_id: str) -> HTMLResponse:
+    """One order: its steps with what was found, its deeds, its receipt."""
+    center = center_of(request)
+
+    def query() -> dict[str, object]:
+        with center.engine.connect() as connection:
+            return orders.order_details(connection, order_id)
+
+    return page(request, "order.html", officer, order=await run_in_threadpool(query))
 
 
 @router.post("/orders")
 async def give_order(
     request: Request,
     officer: Commander,
-    robot: Name,
+    to: Line,
     kind: Line,
     place_name: Line = "",
     x: Number = "",
     y: Number = "",
     due_minutes: Number = "60",
+    alert: Line = "",
 ) -> Response:
-    """Give an order."""
-    center = center_of(request)
-    order = NewOrder.model_validate(
+    """Give an order: `to` is `robot:NAME`, `officer:NAME` or empty for whoever takes it."""
+    whom, _, name = to.partition(":")
+    order = orders.NewOrder.model_validate(
         {
-            "robot": robot,
+            "robot": name if whom == "robot" else None,
+            "colleague": name if whom == "officer" else "",
             "kind": kind,
             "place_name": place_name,
             "x": _number(x),
             "y": _number(y),
             "due_minutes": _number(due_minutes),
+            "alert": alert or None,
         }
     )
-    place = None if order.x is None or order.y is None else (order.x, order.y)
-    await center.write(
-        lambda transaction: orders.give_order(
-            transaction,
-            center.key,
-            officer,
-            order.robot,
-            order.kind,
-            timedelta(minutes=order.due_minutes),
-            place=place,
-            place_name=order.place_name,
-        )
-    )
-    center.ring(order.robot)
-    return RedirectResponse("/orders", 303)
+    identity = await orders.give(center_of(request), officer, order)
+    return RedirectResponse(f"/alerts/{order.alert}" if order.alert else f"/orders/{identity}", 303)
 
 
 @router.post("/orders/{order_id}/cancel")

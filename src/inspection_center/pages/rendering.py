@@ -28,9 +28,11 @@ _UNITS = {"Cel": "°C", "K": "K", "1": "", "{counts}/s": "s⁻¹", "uSv/h": "µS
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """Texts of the console by dotted key."""
-    path = share() / "config" / "text" / language / "console.yaml"
-    return dict(_flatten("", yaml.safe_load(path.read_text(encoding="utf-8"))))
+    """Texts of the console by dotted key: of `console.yaml` and the files `console_*.yaml` beside it."""
+    texts: dict[str, str] = {}
+    for path in sorted((share() / "config" / "text" / language).glob("console*.yaml")):
+        texts.update(_flatten("", yaml.safe_load(path.read_text(encoding="utf-8"))))
+    return texts
 
 
 def _flatten(prefix: str, node: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -53,6 +55,14 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key with its values filled in."""
         return self._texts[key].format(**values)
+
+    def text(self, key: str) -> str:
+        """The text of a key with its places still open, for scripts that fill them in."""
+        return self._texts[key]
+
+    def part(self, *groups: str) -> dict[str, str]:
+        """All texts of some groups by key, for scripts."""
+        return {key: text for key, text in self._texts.items() if key.partition(".")[0] in groups}
 
     def name(self, group: str, value: str) -> str:
         """The name of a value (`kind.thermal.fever`), or the value itself."""

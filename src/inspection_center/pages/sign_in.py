@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -57,9 +57,9 @@ def limit_of(request: Request) -> None:
 
 
 @router.get("/login")
-def sign_in_page(request: Request) -> HTMLResponse:
-    """The form."""
-    return page(request, "sign_in.html", None, failed=False)
+def sign_in_page(request: Request, then: Annotated[str, Query(alias="next", max_length=200)] = "/") -> HTMLResponse:
+    """The form; `next` is the page to go on with."""
+    return page(request, "sign_in.html", None, failed=False, then=_own_path(then))
 
 
 @router.post("/login", dependencies=[Depends(limit_of)])
@@ -67,6 +67,7 @@ async def sign_in(
     request: Request,
     name: Annotated[str, Form(max_length=64)],
     password: Annotated[str, Form(max_length=1000)],
+    then: Annotated[str, Form(alias="next", max_length=200)] = "/",
 ) -> Response:
     """Check the password and begin a session."""
     _same_origin(request)
@@ -76,11 +77,11 @@ async def sign_in(
     try:
         if not holds:
             await center.write(lambda transaction: accounts.failed(transaction, name))
-            return page(request, "sign_in.html", None, 403, failed=True)
+            return page(request, "sign_in.html", None, 403, failed=True, then=_own_path(then))
         session = await center.write(lambda transaction: accounts.signed_in(transaction, name, life))
     except StorageError as error:
         raise unavailable(error) from error
-    return _with_session(request, session.token, life)
+    return _with_session(request, session.token, life, then)
 
 
 @router.get("/login/link/{token}", dependencies=[Depends(limit_of)])
@@ -93,7 +94,7 @@ async def sign_in_by_link(request: Request, token: str) -> Response:
     except StorageError as error:
         raise unavailable(error) from error
     if session is None:
-        return page(request, "sign_in.html", None, 403, failed=True)
+        return page(request, "sign_in.html", None, 403, failed=True, then="/")
     return _with_session(request, session.token, life)
 
 
@@ -117,7 +118,7 @@ def choose_language(request: Request, code: str) -> Response:
         raise HTTPException(404, "no such language")
     # Only the path of where the browser came from: never to another site.
     back = urlsplit(request.headers.get("referer", "")).path
-    answer = RedirectResponse(back if back.startswith("/") and not back.startswith("//") else "/", 303)
+    answer = RedirectResponse(_own_path(back), 303)
     answer.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, samesite="lax", httponly=True)
     return answer
 
@@ -128,8 +129,13 @@ def _same_origin(request: Request) -> None:
         raise HTTPException(403, "the form comes from another site")
 
 
-def _with_session(request: Request, token: str, life: timedelta) -> Response:
-    answer = RedirectResponse("/", 303)
+def _own_path(path: str) -> str:
+    """A path of this site, else the start: nobody is led elsewhere."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+def _with_session(request: Request, token: str, life: timedelta, then: str = "/") -> Response:
+    answer = RedirectResponse(_own_path(then), 303)
     answer.set_cookie(
         SESSION_COOKIE,
         token,

@@ -113,7 +113,8 @@ def incident(message: Any) -> OutgoingEvent:
             grade=message.grade,
             subject=message.subject,
             confidence=message.confidence,
-            pose=to_pose(message.header.frame_id, message.pose),
+            # Its header always names the frame; a place that is not known has no covariance (Incident.msg).
+            pose=to_pose(message.header.frame_id, message.pose) if any(message.pose.covariance) else None,
             detections=tuple(to_uuid(item) for item in message.detections),
             history=tuple(
                 IncidentTransition.model_validate(

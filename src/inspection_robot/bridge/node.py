@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped
 from inspection_interfaces.msg import (
     Announcement,
     BridgeStatus,
@@ -30,7 +30,7 @@ from inspection_interfaces.msg import (
     WatchlistStatus,
 )
 from inspection_interfaces.srv import DecideIncident
-from nav_msgs.msg import Odometry
+from nav_msgs.msg import OccupancyGrid
 from sensor_msgs.msg import Image
 from unique_identifier_msgs.msg import UUID
 
@@ -38,24 +38,29 @@ from inspection_contract import commands as contract
 from inspection_contract.client import CenterError
 from inspection_contract.errors import InputError
 from inspection_contract.events import RobotStatus
-from inspection_contract.fields import Pose, Position
+from inspection_contract.fields import Orientation, Pose, Position
 from inspection_contract.resources import state
 from inspection_robot.bridge import conversion
 from inspection_robot.bridge.commands import CommandRefused
 from inspection_robot.bridge.disk import DiskPolicy
 from inspection_robot.bridge.enrol_command import credentials_path
+from inspection_robot.bridge.layers import LayerSchedule, to_layer
 from inspection_robot.bridge.live import LiveRequests, to_jpeg
-from inspection_robot.bridge.orders import apply_rules, apply_watchlist, read_watchlist, rules_version
+from inspection_robot.bridge.orders import apply_knowledge, apply_rules, apply_watchlist, read_watchlist, rules_version
 from inspection_robot.bridge.outbox import OutgoingEvent
 from inspection_robot.bridge.service import Bridge, BridgeSettings
 from inspection_robot.evidence import default_folder
 from inspection_robot.ros import qos
+from inspection_robot.ros.frames import Frames, TransformError
 from inspection_robot.ros.images import to_bgr
 from inspection_robot.ros.node import InspectionNode, Level, Part, Severity, run
 from inspection_robot.ros.parameters import parameter
 
 _SUMMARY_S = 60.0
 _DECISION_WAIT_S = 5.0
+_LAYERS = {"map": "map", "radiation": "radiation/field"}
+_LAYER_PERIOD_S = 5.0
+_LAYER_AGAIN_S = 300.0
 _CAMERAS = {"thermal": "thermal/overlay", "rgb": "camera/image_raw"}
 
 
@@ -84,6 +89,8 @@ class BridgeParameters:
     certificate: str = parameter("", "Client certificate (PEM) where the center demands one", read_only=True)
     private_key: str = parameter("", "Key of the client certificate (PEM)", read_only=True)
     authority: str = parameter("", "Certificate authority of the center (PEM); empty: the system's", read_only=True)
+    map_frame: str = parameter("map", "Frame in which the robot's place is told", read_only=True)
+    base_frame: str = parameter("base_link", "Frame of the robot itself", read_only=True)
 
 
 class BridgeNode(InspectionNode[BridgeParameters]):
@@ -137,10 +144,11 @@ class BridgeNode(InspectionNode[BridgeParameters]):
             (PatrolState, "patrol/state", qos.STATE),
             (DriveState, "drive/state", qos.STATE),
             (PersonArray, "people", qos.SENSOR),
-            (Odometry, "odom", qos.SENSOR),
-            (PoseStamped, "pose", qos.SENSOR),
         ):
             self.create_subscription(message, topic, self._rememberer(topic), profile)
+        self._frames = Frames(self)
+        for layer, topic in _LAYERS.items():
+            self.create_subscription(OccupancyGrid, topic, self._rememberer(f"layer {layer}"), qos.MAP)
         self._bridge.start()
 
     def activate(self) -> None:
@@ -149,6 +157,9 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         self.create_timer(_SUMMARY_S, self._summarise)
         self._pictures = self.create_worker("live", self._send_picture)
         self.create_timer(0.5, self._watch_cameras)
+        self._layer_schedule = LayerSchedule(_LAYER_PERIOD_S, _LAYER_AGAIN_S)
+        self._layers = self.create_worker("layers", self._send_layer)
+        self.create_timer(1.0, self._offer_layers)
         self._publish_watchlist()
 
     def deactivate(self) -> None:
@@ -237,15 +248,14 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         )
 
     def _pose(self) -> Pose | None:
-        placed = self._latest.get("pose")
-        if placed is not None:
-            position = placed.pose.position
-            return Pose(frame_id=placed.header.frame_id, position=Position(x=position.x, y=position.y))
-        odometry = self._latest.get("odom")
-        if odometry is None:
-            return None
-        position = odometry.pose.pose.position
-        return Pose(frame_id=odometry.header.frame_id or "odom", position=Position(x=position.x, y=position.y))
+        given = self.parameters
+        try:
+            place = self._frames.lookup(given.map_frame, given.base_frame)
+        except TransformError:
+            return None  # Not localised: a place in another frame would be drawn in the wrong spot.
+        x, y, z = map(float, place.translation)
+        turn = dict(zip("xyzw", map(float, place.rotation), strict=True))
+        return Pose(frame_id=given.map_frame, position=Position(x=x, y=y, z=z), orientation=Orientation(**turn))
 
     def _publish_status(self) -> None:
         if self._bridge is None:
@@ -294,6 +304,8 @@ class BridgeNode(InspectionNode[BridgeParameters]):
             self._publish_watchlist()
         elif isinstance(body, contract.RulesUpdate):
             apply_rules(self._folder / "rules.json", body)
+        elif isinstance(body, contract.KnowledgeUpdate):
+            apply_knowledge(body)
         elif isinstance(body, contract.LiveViewRequest):
             self._live.ask(body, time.monotonic())
         else:
@@ -369,6 +381,32 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         if client is not None:
             with suppress(CenterError):  # A picture that does not get through is followed by the next.
                 client.put_live_picture(camera, to_jpeg(to_bgr(message)))
+
+    def _offer_layers(self) -> None:
+        for layer in _LAYERS:
+            message = self._latest.get(f"layer {layer}")
+            if message is not None and self._layer_schedule.due(layer, time.monotonic()):
+                self._layers.offer((layer, message))
+
+    def _send_layer(self, shown: tuple[str, Any]) -> None:
+        name, message = shown
+        client = self._bridge.client() if self._bridge is not None else None
+        info = message.info
+        if client is None or len(message.data) != info.width * info.height:
+            return
+        cells = np.frombuffer(message.data, np.int8).reshape(info.height, info.width)
+        origin = info.origin
+        try:
+            layer = to_layer(
+                name, cells, float(info.resolution), (origin.position.x, origin.position.y), origin.orientation.z
+            )
+        except InputError as error:
+            self.get_logger().warning(str(error))
+            return
+        if self._layer_schedule.news(layer, time.monotonic()):
+            with suppress(CenterError):  # Tried again at the next change or with the next second.
+                client.put_layer(layer.name, layer.png, layer.resolution_m, layer.west_m, layer.south_m)
+                self._layer_schedule.sent(layer, time.monotonic())
 
     def _held_watchlist(self) -> str:
         held = self._latest.get("held watch-list")

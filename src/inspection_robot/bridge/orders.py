@@ -11,9 +11,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from inspection_contract.commands import RulesUpdate, WatchlistEntry, WatchlistUpdate
+from inspection_contract.commands import KnowledgeUpdate, RulesUpdate, WatchlistEntry, WatchlistUpdate
 from inspection_contract.errors import InputError
+from inspection_contract.resources import state
 from inspection_robot.bridge.commands import CommandRefused
+from inspection_robot.voice.knowledge_update import apply_update
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,20 @@ def apply_rules(path: Path, update: RulesUpdate) -> None:
         CommandRefused: the disk refuses.
     """
     _write(path, update.model_dump(mode="json"))
+
+
+def apply_knowledge(update: KnowledgeUpdate) -> None:
+    """Have the voice node answer by an update of its knowledge base.
+
+    Raises:
+        CommandRefused: it is old, does not fit the answers this robot has, or the disk refuses.
+    """
+    try:
+        apply_update(state(), update)
+    except InputError as error:
+        raise CommandRefused(str(error)) from error
+    except OSError as error:
+        raise CommandRefused(f"the knowledge update cannot be kept: {error.strerror}") from error
 
 
 def rules_version(path: Path) -> str:

@@ -5,23 +5,14 @@ from __future__ import annotations
 import re
 from itertools import combinations, product
 
+from inspection_contract.container_number import check_digit
 from inspection_robot.documents.checked import Parsed, PayloadError
 from inspection_robot.documents.payload_text import latin_identifier
 
 _NUMBER = re.compile(r"([A-Z]{3})([UJZ])\s*(\d{6})\s*-?\s*\[?(\d)\]?")
-_VALUES = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (v for v in range(10, 39) if v % 11), strict=True))
 _LOOKS_LIKE_LETTER = {"0": "OD", "1": "IL", "2": "Z", "5": "S", "6": "G", "8": "B", "4": "A", "7": "T"}
 _LOOKS_LIKE_DIGIT = {"O": "0", "D": "0", "Q": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "G": "6", "B": "8", "A": "4"}
 _READ_FOR_ANOTHER = {"0": "8", "8": "03", "1": "7", "7": "1", "3": "8", "5": "6", "6": "58", "9": "0"}
-
-
-def check_digit(code: str) -> int:
-    """Check digit of the ten characters before it (ISO 6346 annex A).
-
-    Letters count 10…38 without multiples of 11, position i weighs 2^i, the sum modulo 11; a remainder of 10 counts 0.
-    """
-    total = sum((_VALUES.get(character) or int(character)) << position for position, character in enumerate(code))
-    return total % 11 % 10
 
 
 def parse_container(text: str) -> Parsed:
