@@ -77,7 +77,7 @@ def _processes(stack: Stack) -> dict[str, psutil.Process]:
     nodes = {"thermal", "bridge", "health"}
     found = {"center": psutil.Process(stack.processes["center"].pid)}
     for child in psutil.Process(stack.processes["robot"].pid).children(recursive=True):
-        words = {Path(word).name for word in child.cmdline()}
+        words = {Path(word).name for word in " ".join(child.cmdline()).split()}
         for name in nodes & words:
             found[name] = child
     return found

@@ -55,7 +55,7 @@ def kill(stack: Stack, name: str) -> None:
         stack.restart_center()
         return
     for child in psutil.Process(stack.processes["robot"].pid).children(recursive=True):
-        if name in {Path(word).name for word in child.cmdline()}:
+        if name in {Path(word).name for word in " ".join(child.cmdline()).split()}:
             child.send_signal(signal.SIGKILL)
 
 

@@ -69,12 +69,12 @@ class World:
         return next(report for report in self.supervisor.report(self.now_s) if report.node == name)
 
 
-def test_nodes_come_up_in_the_declared_order() -> None:
+def test_nodes_are_configured_together_and_activated_in_the_declared_order() -> None:
     world = World(Process("voice"), Process("bridge"), order=("bridge", "voice"), required=("bridge", "voice"))
     world.run(3)
-    assert [(command.node, command.verb.value) for _, command in world.commands] == [
-        ("bridge", "configure"), ("bridge", "activate"), ("voice", "configure"), ("voice", "activate"),
-    ]  # fmt: skip
+    done = [(command.node, command.verb.value) for _, command in world.commands]
+    assert set(done[:2]) == {("bridge", "configure"), ("voice", "configure")}
+    assert done[2:] == [("bridge", "activate"), ("voice", "activate")]
     assert world.supervisor.ready(world.now_s)
 
 
@@ -89,7 +89,7 @@ def test_a_node_that_cannot_start_delays_the_others_and_stops_nobody() -> None:
 def test_an_absent_node_holds_the_others_up_only_for_a_while() -> None:
     world = World(Process("voice"), order=("radiation", "voice"), required=("radiation",))
     world.run(4.5)
-    assert world.verbs("voice") == []
+    assert world.verbs("voice") == ["configure"]
     world.run(3)
     assert world.processes["voice"].state == "active"
     assert not world.supervisor.ready(world.now_s)

@@ -16,7 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MAIN = """
 import asyncio, sys
 from pathlib import Path
-from inspection_robot.launcher.supervise import Child, Supervisor, show
+from inspection_robot.launcher.starting import Child
+from inspection_robot.launcher.supervise import Supervisor, show
 children = [
     Child(name, [sys.executable, "-u", "-c", text], respawn=name.startswith("again"), respawn_delay_s=0.1)
     for name, _, text in (word.partition("=") for word in sys.argv[2:])

@@ -126,14 +126,9 @@ class Stack:
         command = [sys.executable, "-m", "inspection_robot.cli", "up", "--robot-name", ROBOT_NAME]
         command += ["--launch-file", str(share() / "launch" / robot.launch_file), "--params-file", str(given)]
         command += [f"{name}:={value}" for name, value in robot.arguments.items()]
-        self.start("robot", command).wait_until(self._robot_is_ready, _ROBOT_TIMEOUT_S)
-
-    def _robot_is_ready(self) -> bool:
-        """Whether the robot has told the center that every node it runs is active."""
+        process = self.start("robot", command)
         with CenterClient(self.center["url"], self.center["reader_token"]) as client:
-            statuses = [robot.status for robot in client.robots() if robot.name == ROBOT_NAME]
-        status = statuses[0] if statuses else None
-        return status is not None and status.ready and all(n.state in ("active", "absent") for n in status.nodes)
+            process.wait_until(lambda: _robot_is_ready(client), _ROBOT_TIMEOUT_S)
 
     def events(self) -> Iterator[StoredEvent]:
         """Everything the center stores, as it stores it; goes on after the center was away."""
@@ -170,3 +165,10 @@ class Stack:
         process = Process(name, command, self.folder / "log" / f"{name}.txt", environment)
         self.processes[name] = self._exit.enter_context(process)
         return process
+
+
+def _robot_is_ready(client: CenterClient) -> bool:
+    """Whether the robot has told the center that every node it runs is active."""
+    statuses = [robot.status for robot in client.robots() if robot.name == ROBOT_NAME]
+    status = statuses[0] if statuses else None
+    return status is not None and status.ready and all(n.state in ("active", "absent") for n in status.nodes)

@@ -178,7 +178,8 @@ class HealthNode(InspectionNode[HealthParameters]):
         words = {f"__node:={node}"} | ({f"__ns:={self.get_namespace()}"} if self.get_namespace() != "/" else set())
         oldest_start = time.time() - self.parameters.transition_s  # process ages are wall-clock, as the kernel's are
         for process in psutil.process_iter(["cmdline", "create_time"]):
-            if words <= set(process.info["cmdline"] or ()) and process.info["create_time"] < oldest_start:
+            command = " ".join(process.info["cmdline"] or ()).split()  # a forked node has it in one piece
+            if words <= set(command) and process.info["create_time"] < oldest_start:
                 return process
         return None
 

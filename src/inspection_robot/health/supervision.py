@@ -3,8 +3,9 @@
 The rules:
 
 1. A node that sends heartbeats is brought up step by step: unconfigured → inactive → active.
-2. Nodes are brought up in the declared order: a node's first step waits until every node before it is active, has
-   failed once, or has not appeared within ``absence_s``. One broken sensor thus delays the others and stops nobody.
+2. Nodes are configured as they appear, all at the same time, and activated in the declared order: a node's first
+   activation waits until every node before it is active, has failed once, or has not appeared within ``absence_s``.
+   One broken sensor thus delays the others and stops nobody.
 3. A step that fails is tried again after a pause that doubles up to ``longest_pause_s``, with jitter. It begins anew
    after the node was active for ``stable_s``.
 4. A node that was heard and then is silent for ``silence_s`` is dead or stuck. If its process lives, it is ended
@@ -183,12 +184,13 @@ class Supervisor:
                 node.heard_s = node.heard_s if math.isnan(node.heard_s) else now_s
         self._stepped_s = now_s
         commands = [command for node in self._nodes.values() if (command := self._watch(node, now_s)) is not None]
+        its_turn = True
         for node in self._nodes.values():
             waits = node.pending is not None or now_s < node.next_try_s
-            if node.state in NEXT_STEP and not waits and self._responding(node, now_s):
+            may_step = its_turn or node.state == "unconfigured"  # rule 2
+            if node.state in NEXT_STEP and may_step and not waits and self._responding(node, now_s):
                 commands.append(self._ask(node, now_s))
-            if not self._settled(node, now_s):
-                break  # rule 2: those after it wait
+            its_turn = its_turn and self._settled(node, now_s)
         return commands
 
     def report(self, now_s: float) -> list[NodeReport]:

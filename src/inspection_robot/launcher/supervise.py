@@ -1,7 +1,6 @@
 """Runs the processes of a plan: starts them, starts them again, stops them, and leaves none behind.
 
 - Each child has a process group of its own: Ctrl-C in the terminal reaches only us, so children hear it once.
-- The kernel kills the children when we die (PR_SET_PDEATHSIG), so that `kill -9` of us leaves no robot without a head.
 - Stopping: SIGINT to all, after a while SIGTERM, then SIGKILL, and we end only when all of them have.
 """
 
@@ -9,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.launcher.starting import Child, Running, Starter
 
 STOP_SIGNALS = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
 LONGEST_PAUSE_S = 30.0
@@ -26,27 +24,6 @@ LIVED_S = 30.0
 """A process that ran this long starts again after the first pause, not after a grown one."""
 USAGE_STATUS = 2
 """Exit status for a wrong parameter or command line: starting again cannot help."""
-LONGEST_LINE = 2**16
-PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process to run.
-
-    Attributes:
-        name: for messages, and of its log file.
-        command: program and arguments.
-        environment: the whole environment.
-        respawn: start again when it ends.
-        respawn_delay_s: pause before the first new start; grows while it keeps ending.
-    """
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    respawn: bool = False
-    respawn_delay_s: float = 1.0
 
 
 class Supervisor:
@@ -63,7 +40,8 @@ class Supervisor:
         self._log_folder = log_folder
         self._tell = tell
         self._width = max((len(child.name) for child in children), default=0)
-        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._starter = Starter(children)
+        self._running: dict[str, Running] = {}
         self._stopping = asyncio.Event()
         self._status = 0
 
@@ -117,39 +95,29 @@ class Supervisor:
     async def _once(self, child: Child) -> int:
         """Run one child once and return its status (negative: the signal that ended it)."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *child.command,
-                env=dict(child.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                process_group=0,
-                preexec_fn=_die_with(os.getpid()),
-                limit=LONGEST_LINE,
-            )
+            process = await self._starter.start(child)
         except OSError as error:
             self._say(child, f"cannot be started: {error.strerror}")
             return 1
         self._running[child.name] = process
         if self._stopping.is_set():
-            process.send_signal(STOP_SIGNALS[0][0])  # it was started while the others were being stopped
+            self._signal(process, STOP_SIGNALS[0][0])  # it was started while the others were being stopped
         try:
             await self._copy(child, process)
             return await process.wait()
         finally:
             del self._running[child.name]
 
-    async def _copy(self, child: Child, process: asyncio.subprocess.Process) -> None:
+    async def _copy(self, child: Child, process: Running) -> None:
         """Copy the child's lines to its log and to us, until it closes its output."""
-        assert process.stdout is not None
         with (self._log_folder / f"{child.name}.log").open("ab") as log:
             while True:
                 try:
-                    line = await process.stdout.readuntil(b"\n")
+                    line = await process.output.readuntil(b"\n")
                 except asyncio.IncompleteReadError as rest:
                     line = rest.partial
                 except asyncio.LimitOverrunError as error:
-                    line = await process.stdout.readexactly(error.consumed)
+                    line = await process.output.readexactly(error.consumed)
                 if not line:
                     return
                 log.write(line)
@@ -162,12 +130,16 @@ class Supervisor:
             for name, process in list(self._running.items()):
                 if number is not signal.SIGINT:
                     self._tell(f"{name:{self._width}} | does not end; {signal.Signals(number).name}")
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
+                self._signal(process, number)
             while self._running and time.monotonic() < deadline:
                 await asyncio.sleep(0.05)
             if not self._running:
                 return
+
+    @staticmethod
+    def _signal(process: Running, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
     def _say(self, child: Child, line: str) -> None:
         self._tell(f"{child.name:{self._width}} | {line}")
@@ -177,18 +149,6 @@ def _described(status: int) -> str:
     if status < 0:
         return f"by {signal.Signals(-status).name}"
     return f"with status {status}"
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """Make what the child does between fork and exec: ask the kernel to kill it when we die."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def before_exec() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # we died in between
-            os._exit(1)
-
-    return before_exec
 
 
 def show(line: str) -> None:

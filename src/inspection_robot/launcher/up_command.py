@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.metadata
 import json
 import os
 import re
@@ -18,7 +19,8 @@ from inspection_contract.resources import share, state
 from inspection_robot.launcher.launch_file import read
 from inspection_robot.launcher.passed_checks import fingerprint, passed, remember
 from inspection_robot.launcher.plan import NodeProcess, Plan
-from inspection_robot.launcher.supervise import Child, Supervisor, show
+from inspection_robot.launcher.starting import Child, EntryPoint
+from inspection_robot.launcher.supervise import Supervisor, show
 
 OWN_PACKAGE = "inspection_robot"
 PROFILES = {"real": "robot.launch.xml", "sim": "simulated_robot.launch.xml"}
@@ -102,12 +104,12 @@ def _child(process: object) -> Child:
         program = shutil.which(process.words[0])
         if program is None:
             raise InputError(process.where, f"program {process.words[0]} is not installed")
-        command = [program, *process.words[1:]]
+        command, entry = [program, *process.words[1:]], None
     else:
         assert isinstance(process, NodeProcess)
-        command = process.command(_executable(process))
+        command, entry = process.command(_executable(process)), _entry_point(process)
     return Child(
-        process.name, command, environment | dict(process.environment), process.respawn, process.respawn_delay_s
+        process.name, command, environment | dict(process.environment), process.respawn, process.respawn_delay_s, entry
     )
 
 
@@ -122,6 +124,16 @@ def _executable(process: NodeProcess) -> Path:
     if not os.access(program, os.X_OK):
         raise InputError(process.where, f"{process.package} has no executable {process.executable}: ./robot setup")
     return program
+
+
+def _entry_point(process: NodeProcess) -> EntryPoint | None:
+    """The function behind an executable of our own package; None for other packages' programs."""
+    if process.package != OWN_PACKAGE:
+        return None
+    for script in importlib.metadata.entry_points(group="console_scripts", name=process.executable):
+        if script.dist is not None and script.dist.name.replace("-", "_") == OWN_PACKAGE:
+            return EntryPoint(script.module, script.attr)
+    return None
 
 
 def check_parameters(plan: Plan) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import contextlib
 import queue
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from typing import Any, Final
@@ -15,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_sim.ros.children import CONTEXT, Child
 from inspection_sim.sensors.mounts import RGB_CAMERA, THERMAL_CAMERA, mounted
 from inspection_sim.simulation import Setting
 
-PARENT_CHECK_S: Final = 1.0
 RGB_RATE_HZ: Final = 2.0
 
 
@@ -40,10 +39,8 @@ class CameraProcess:
         self, target: Callable[[Setting, Queue[Shot | None], list[str]], None], setting: Setting, arguments: list[str]
     ) -> None:
         """Start the process; ``arguments`` are the ROS arguments of the command line."""
-        context = multiprocessing.get_context("spawn")
-        self._queue: Queue[Shot | None] = context.Queue(maxsize=2)
-        self._process = context.Process(target=target, args=(setting, self._queue, arguments), daemon=True)
-        self._process.start()
+        self._queue: Queue[Shot | None] = CONTEXT.Queue(maxsize=2)
+        self._process = Child(target, setting, self._queue, arguments)
         self.dropped = 0
 
     def shoot(self, shot: Shot) -> None:
@@ -55,29 +52,20 @@ class CameraProcess:
 
     def alive(self) -> bool:
         """Tell whether the process runs."""
-        return self._process.is_alive()
+        return self._process.alive()
 
     def stop(self) -> None:
         """End the process."""
-        if self._process.is_alive():
-            try:
+        if self._process.alive():
+            with contextlib.suppress(queue.Full):
                 self._queue.put(None, timeout=1.0)
-            except queue.Full:
-                self._process.terminate()
-            self._process.join(5.0)
+        self._process.stop()
         self._queue.cancel_join_thread()
 
 
-def _shots(shots: Queue[Shot | None]) -> Any:
-    """Yield shots until the parent says stop or is gone."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        try:
-            shot = shots.get(timeout=PARENT_CHECK_S)
-        except queue.Empty:
-            continue
-        if shot is None:
-            return
+def _shots(shots: Queue[Shot | None]) -> Iterator[Shot]:
+    """Yield shots until the parent says stop."""
+    while (shot := shots.get()) is not None:
         yield shot
 
 

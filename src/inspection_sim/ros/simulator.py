@@ -12,6 +12,7 @@ import json
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -32,9 +33,9 @@ from tf2_msgs.msg import TFMessage
 
 from inspection_contract.errors import InputError
 from inspection_sim.instruments import Instruments
-from inspection_sim.ros import messages, qos
+from inspection_sim.ros import messages, navigator, qos, state_publisher
 from inspection_sim.ros.cameras import RGB_RATE_HZ, CameraProcess, Shot, rgb_camera, thermal_camera
-from inspection_sim.ros.children import Child
+from inspection_sim.ros.children import Child, program
 from inspection_sim.sensors import base
 from inspection_sim.sensors.lidar import LidarModel
 from inspection_sim.sensors.localisation import Localisation, map_to_odom, wander
@@ -54,21 +55,45 @@ LARGEST_LAG_S: Final = 0.5
 CALLBACKS_PER_TICK: Final = 20
 
 
+@dataclass(frozen=True)
+class Processes:
+    """The simulator's child processes."""
+
+    thermal: CameraProcess
+    rgb: CameraProcess | None
+    nodes: tuple[Child, ...]
+
+    @staticmethod
+    def start(setting: Setting, arguments: list[str], rgb: bool, with_navigator: bool) -> Processes:
+        """Fork them; ``arguments`` are the ROS arguments of the command line."""
+        nodes = [program(state_publisher.main, "state_publisher", arguments)]
+        if with_navigator:
+            nodes.append(program(navigator.main, "navigator", arguments))
+        return Processes(
+            CameraProcess(thermal_camera, setting, arguments),
+            CameraProcess(rgb_camera, setting, arguments) if rgb else None,
+            tuple(nodes),
+        )
+
+    def stop(self) -> None:
+        """End them."""
+        for process in (self.thermal, self.rgb, *self.nodes):
+            if process is not None:
+                process.stop()
+
+
 class Simulator:
     """Wires a :class:`Simulation` to topics; one thread."""
 
-    def __init__(self, setting: Setting, folder: Path, arguments: list[str], rgb: bool, navigator: bool) -> None:
-        """Start the child processes, make publishers and subscriptions."""
+    def __init__(self, setting: Setting, folder: Path, processes: Processes) -> None:
+        """Make publishers and subscriptions."""
         self.simulation = Simulation(setting)
         self.node = rclpy.create_node("simulator")
         self._lidar = LidarModel()
         self._thermal_hz = ThermalCameraModel().rate_hz
         self._generator = np.random.default_rng([setting.seed, 9])
         self._localisation = Localisation(np.zeros(3))
-        self._thermal = CameraProcess(thermal_camera, setting, arguments)
-        self._rgb = CameraProcess(rgb_camera, setting, arguments) if rgb else None
-        self._children = [Child("inspection_sim.ros.state_publisher", arguments)]
-        self._children += [Child("inspection_sim.ros.navigator", arguments)] if navigator else []
+        self._thermal, self._rgb = processes.thermal, processes.rgb
         self._next_thermal_s = self._next_rgb_s = 0.0
         try:
             self._microphone: Microphone | None = Microphone(self.simulation)
@@ -126,12 +151,7 @@ class Simulator:
         self._trajectory.write(simulation)
 
     def close(self) -> None:
-        """End the children and close the files."""
-        for camera in (self._thermal, self._rgb):
-            if camera is not None:
-                camera.stop()
-        for child in self._children:
-            child.stop()
+        """Close the files."""
         self._trajectory_file.close()
         self._found_file.close()
         self.node.destroy_node()
@@ -264,11 +284,12 @@ def main() -> None:
         print(f"simulator: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     arguments.output.mkdir(parents=True, exist_ok=True)
+    processes = Processes.start(setting, ros, arguments.rgb == "on", not arguments.no_navigator)
     rclpy.init(args=ros, signal_handler_options=SignalHandlerOptions.NO)
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
-    simulator = Simulator(setting, arguments.output, ros, arguments.rgb == "on", not arguments.no_navigator)
+    simulator = Simulator(setting, arguments.output, processes)
     executor = SingleThreadedExecutor()
     executor.add_node(simulator.node)
     duration_s = arguments.duration or setting.scenario.duration_s
@@ -282,6 +303,7 @@ def main() -> None:
             )
             _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping, arguments.await_robot)
     finally:
+        processes.stop()
         simulator.close()
         executor.shutdown()
         rclpy.try_shutdown()
