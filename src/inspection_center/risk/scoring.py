@@ -1,8 +1,8 @@
 """Scores of many cases at once, and what each score is made of.
 
-A factor is worth v ∈ [0, 1]: the highest (or the sum, up to 1) of the points of those of its indicators that hold; where
-none holds, the unknown share of its indicators times the value set for "unknown". The score is 100 Σ w v / Σ w, so that
-each factor's contribution 100 w v / Σ w is exact and the contributions sum to the score.
+A factor is worth v ∈ [0, 1]: the highest (or the sum, up to 1) of the points of those of its indicators that hold;
+where none holds, the unknown share of its indicators times the value set for "unknown". The score is 100 Σ w v / Σ w,
+so that each factor's contribution 100 w v / Σ w is exact and the contributions sum to the score.
 """
 
 from __future__ import annotations
