@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from inspection_contract.events import Count
 from inspection_contract.fields import Attributes, Model, Pose, RobotName, Sha256, Text, Time, Word
+from inspection_contract.knowledge import Entry, Identifier, Source
 
 
 class Command(Model):
@@ -141,6 +142,21 @@ class RulesUpdate(Command):
     rules: Annotated[tuple[Rule, ...], Field(max_length=1000)] = ()
 
 
+class KnowledgeUpdate(Command):
+    """What differs from the answers a robot was shipped with; replaces the update before it, as a whole or not at all.
+
+    An entry or source of the same id replaces the shipped one.
+    """
+
+    TYPE: ClassVar[str] = "inspection.knowledge_update.v1"
+
+    version: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    """Greater than that of the update before it."""
+    sources: dict[Identifier, Source] = Field(default_factory=dict, max_length=1000)
+    entries: Annotated[tuple[Entry, ...], Field(max_length=2000)] = ()
+    removed: Annotated[tuple[Identifier, ...], Field(max_length=2000)] = ()
+
+
 class LiveViewRequest(Command):
     """Pictures on request only; they stop by themselves (LiveView.srv)."""
 
@@ -155,7 +171,7 @@ class LiveViewRequest(Command):
 
 COMMAND_TYPES: dict[str, type[Command]] = {
     model.TYPE: model
-    for model in (Order, Announcement, IncidentDecision, WatchlistUpdate, RulesUpdate, LiveViewRequest)
+    for model in (Order, Announcement, IncidentDecision, WatchlistUpdate, RulesUpdate, KnowledgeUpdate, LiveViewRequest)
 }
 
 

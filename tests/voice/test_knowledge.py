@@ -77,7 +77,7 @@ def test_questions_of_the_benchmark_are_in_no_entry() -> None:
         (lambda f: f["food"]["entries"][0]["zh"].update(answer="a\x1bb"), "answer"),
         (lambda f: f["food"]["entries"].append(f["food"]["entries"][0]), "exists twice"),
         (lambda f: f["sources"]["sources"]["law"].pop("year"), "year"),
-        (lambda f: f["menu"]["menu"].clear(), "no digit leads to food"),
+        (lambda f: f["menu"]["menu"].clear(), "no digit of the menu leads to food"),
         (lambda f: f["menu"]["menu"].update({2: ["moon"]}), "moon"),
         (lambda f: f.pop("off_topic"), "off_topic.yaml: is missing"),
     ],

@@ -23,7 +23,16 @@ from inspection_robot.voice.recognition import Recogniser, better_pass, choose, 
 from inspection_robot.voice.recognition_worker import known_phrases
 from inspection_robot.voice.synthesis import Synthesiser
 from inspection_robot.voice.transcribe_command import transcript
-from inspection_robot.voice.vad import CHUNK, EndPointer, EndPointing, SpeechAudio, SpeechEnd, SpeechStart
+from inspection_robot.voice.vad import (
+    CHUNK,
+    EndPointer,
+    EndPointing,
+    FalseOnset,
+    SpeechAudio,
+    SpeechEnd,
+    SpeechOnset,
+    SpeechStart,
+)
 from tests.data import need
 
 MODELS = {"en": share() / "models" / "vosk-test-en", "zh": share() / "models" / "vosk-test-zh"}
@@ -196,7 +205,8 @@ def test_end_points_do_not_depend_on_how_the_stream_is_cut(seconds: list[float],
 def test_an_utterance_keeps_what_was_just_before_it_and_ends_after_silence() -> None:
     settings_ = EndPointing(before_s=0.3, silence_s=0.45)
     events = EndPointer(settings_, loud).feed(pattern(1.0, 1.0, 1.0))
-    start, *middle, end = events
+    onset, start, *middle, end = events
+    assert isinstance(onset, SpeechOnset)
     assert isinstance(start, SpeechStart) and isinstance(end, SpeechEnd) and not end.cut
     assert 0.7 <= start.start_s <= 1.0 < start.start_s + len(start.audio) / 16_000
     assert all(isinstance(event, SpeechAudio) for event in middle)
@@ -204,7 +214,8 @@ def test_an_utterance_keeps_what_was_just_before_it_and_ends_after_silence() -> 
 
 
 def test_a_click_is_no_utterance_and_endless_speech_is_cut() -> None:
-    assert EndPointer(probability=loud).feed(pattern(0.5, 0.05, 1.0)) == []
+    assert EndPointer(probability=loud).feed(pattern(0.512, 0.032, 1.0)) == []
+    assert EndPointer(probability=loud).feed(pattern(0.512, 0.064, 1.0)) == [SpeechOnset(), FalseOnset()]
     events = EndPointer(EndPointing(longest_s=3.0), loud).feed(pattern(0.5, 10.0))
     ends = [event for event in events if isinstance(event, SpeechEnd)]
     assert len(ends) >= 3 and all(end.cut for end in ends)

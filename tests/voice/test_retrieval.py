@@ -157,4 +157,4 @@ def test_a_conversation_ends_after_a_pause(retriever: Retriever) -> None:
 def test_a_traveller_can_refuse_the_record(dialogue: Dialogue) -> None:
     session = dialogue.session()
     reply = dialogue.respond("please don't record me", session)
-    assert reply.kind == "consent" and not session.keep
+    assert reply.kind == "consent" and session.consent == "refused"

@@ -4,123 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from inspection_contract.errors import InputError
+from inspection_contract.knowledge import LANGUAGES, Bilingual, Entry, KnowledgeText, Language, Source, Strict, Wording
 from inspection_contract.resources import share
 
-Language = Literal["zh", "en"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
+__all__ = ["LANGUAGES", "Bilingual", "Entry", "KnowledgeBase", "Language", "Source", "Wording", "findings", "load"]
 
 M = TypeVar("M", bound=BaseModel)
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader, in C where PyYAML was built with it: ten times as fast."""
 
-MINIMUM_PARAPHRASES = 5
 REVIEW_AFTER_DAYS = 365
 
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600, pattern=r"^[^\x00-\x1f]+$")
-]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Bilingual(_Strict):
-    """One text in both languages."""
-
-    zh: Text
-    en: Text
-
-    def of(self, language: Language) -> str:
-        """Return the text in ``language``."""
-        return self.zh if language == "zh" else self.en
-
-
-class Source(_Strict):
-    """A published rule that answers cite.
-
-    ``checked_against`` says what ``last_checked`` means: compared with a published copy, or known to the editor.
-    """
-
-    title: Bilingual
-    number: Bilingual
-    year: int = Field(ge=1949, le=2100)
-    issuer: Bilingual
-    valid_from: date
-    valid_until: date | None = None
-    last_checked: date
-    checked_against: Literal["published_copy", "editor"]
-
-    def citation(self, language: Language) -> str:
-        """Return title, number, year and issuer as one line."""
-        if language == "zh":
-            return f"《{self.title.zh}》，{self.issuer.zh}，{self.number.zh}，{self.year}年"
-        return f"{self.title.en}, {self.issuer.en}, {self.number.en}, {self.year}"
-
-
-class Wording(_Strict):
-    """One entry in one language. ``terms`` are words that tell the entry from the others."""
-
-    question: Text
-    answer: Text
-    paraphrases: tuple[Text, ...] = Field(min_length=MINIMUM_PARAPHRASES)
-    terms: tuple[Text, ...] = Field(min_length=1)
-
-
-class Entry(_Strict):
-    """A question that travellers ask, and its answer."""
-
-    id: Identifier
-    subject: Annotated[str, StringConstraints(pattern=r"^[a-z]+(_[a-z]+)*$")]
-    sources: tuple[str, ...] = Field(min_length=1)
-    valid_from: date
-    valid_until: date | None = None
-    last_checked: date
-    follow_ups: tuple[Identifier, ...] = ()
-    zh: Wording
-    en: Wording
-
-    def wording(self, language: Language) -> Wording:
-        """Return the entry in ``language``."""
-        return self.zh if language == "zh" else self.en
-
-
-class _EntryFile(_Strict):
+class _EntryFile(Strict):
     entries: tuple[Entry, ...] = Field(min_length=1)
 
 
-class _SourceFile(_Strict):
+class _SourceFile(Strict):
     sources: dict[str, Source] = Field(min_length=1)
 
 
-class _OffTopicFile(_Strict):
-    zh: tuple[Text, ...]
-    en: tuple[Text, ...]
+class _OffTopicFile(Strict):
+    zh: tuple[KnowledgeText, ...]
+    en: tuple[KnowledgeText, ...]
 
 
-class _MenuFile(_Strict):
+class _MenuFile(Strict):
     menu: dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class KnowledgeBase:
-    """All entries and sources, the menu (digit → subjects) and questions that are off topic (language → texts)."""
+    """All entries and sources, the menu (digit → subjects) and questions that are off topic (language → texts).
+
+    ``version`` is that of the center's update that is part of it; 0 for the shipped base.
+    """
 
     entries: Mapping[str, Entry]
     sources: Mapping[str, Source]
     menu: Mapping[int, tuple[str, ...]]
     off_topic: Mapping[Language, tuple[str, ...]]
+    version: int = 0
 
     def valid_on(self, day: date) -> KnowledgeBase:
         """Return the base without entries that are not in force on ``day``, or one of whose sources is not."""
@@ -133,7 +67,7 @@ class KnowledgeBase:
             for name, entry in self.entries.items()
             if in_force(entry) and all(in_force(self.sources[source]) for source in entry.sources)
         }
-        return KnowledgeBase(kept, self.sources, self.menu, self.off_topic)
+        return replace(self, entries=kept)
 
     def citations(self, entry: Entry, language: Language) -> list[str]:
         """Return the sources of ``entry`` as lines: title, issuer, number, year."""
@@ -167,19 +101,29 @@ def load(folder: Path | None = None) -> KnowledgeBase:
         for entry in _read(path, _EntryFile).entries:
             if entry.id in entries:
                 raise InputError(path, f"entry {entry.id} exists twice")
-            if unknown := set(entry.sources) - set(sources):
-                raise InputError(path, f"entry {entry.id} cites unknown sources {', '.join(sorted(unknown))}")
             entries[entry.id] = entry
-    for entry in entries.values():
-        if unknown := set(entry.follow_ups) - set(entries):
-            raise InputError(folder, f"entry {entry.id} follows up on unknown {', '.join(sorted(unknown))}")
-    subjects = {entry.subject for entry in entries.values()}
-    listed = [subject for group in menu.values() for subject in group]
-    if missing := subjects - set(listed):
-        raise InputError(folder / "menu.yaml", f"no digit leads to {', '.join(sorted(missing))}")
-    if unknown := set(listed) - subjects:
-        raise InputError(folder / "menu.yaml", f"unknown subjects {', '.join(sorted(unknown))}")
-    return KnowledgeBase(entries, sources, menu, {"zh": off_topic.zh, "en": off_topic.en})
+    base = KnowledgeBase(entries, sources, menu, {"zh": off_topic.zh, "en": off_topic.en})
+    check(base, folder)
+    return base
+
+
+def check(base: KnowledgeBase, name: str | Path) -> None:
+    """Check what a base's parts say about each other.
+
+    Raises:
+        InputError: of ``name``; an entry refers to a source or an entry that is not there, or no digit leads to it.
+    """
+    for entry in base.entries.values():
+        if unknown := set(entry.sources) - set(base.sources):
+            raise InputError(name, f"entry {entry.id} cites unknown sources {', '.join(sorted(unknown))}")
+        if unknown := set(entry.follow_ups) - set(base.entries):
+            raise InputError(name, f"entry {entry.id} follows up on unknown {', '.join(sorted(unknown))}")
+    found = {entry.subject for entry in base.entries.values()}
+    listed = {subject for group in base.menu.values() for subject in group}
+    if missing := found - listed:
+        raise InputError(name, f"no digit of the menu leads to {', '.join(sorted(missing))}")
+    if unknown := listed - found:
+        raise InputError(name, f"the menu leads to unknown subjects {', '.join(sorted(unknown))}")
 
 
 def findings(base: KnowledgeBase, today: date) -> list[str]:

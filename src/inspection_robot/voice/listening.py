@@ -9,14 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_robot.voice.audio import level
+from inspection_robot.voice.denoising import Denoiser
 from inspection_robot.voice.knowledge import Language
 from inspection_robot.voice.recognition import Recogniser, Word
-from inspection_robot.voice.vad import EndPointer, EndPointing, Event, SpeechAudio, SpeechStart
+from inspection_robot.voice.vad import (
+    RATE_HZ,
+    EndPointer,
+    EndPointing,
+    Event,
+    FalseOnset,
+    SpeechAudio,
+    SpeechOnset,
+    SpeechStart,
+)
 
 LOUD_OVER_ECHO_DB = 10.0
 """While the robot speaks, the traveller must be this much louder than what the microphone hears of the robot."""
 
-AMBIENT_ADAPTATION = 0.02
+AMBIENT_S = 5.0
+"""Time constant of the estimate of the ambient noise [s]."""
+
+QUIETEST_DBFS = -60.0
+"""What the ambient noise is taken for before any was heard."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +56,16 @@ class Listener:
     """Hears a stream.
 
     Args:
-        recogniser: None when there is no speech model: then only beginnings and ends of speech are told.
+        recogniser: None while there is no speech model: then only beginnings and ends of speech are told. It may be
+            set later, and the denoiser too; an utterance is heard to its end by those it began with.
         on_utterance: called with each finished utterance.
-        on_speech: called when somebody begins to speak: the moment to fall silent.
+        on_speech: called when somebody begins to speak: the moment to fall silent for good.
+        on_onset: called with True when somebody may be about to speak: the moment to pause; and with False when it
+            was nothing.
         settings: of the end-pointing.
         end_pointer: in place of one with ``settings``.
+        denoiser: cleans utterances whose signal-to-noise ratio is below ``denoise_below_db``; clean speech it harms.
+        denoise_below_db: see there [dB].
     """
 
     def __init__(
@@ -56,16 +75,23 @@ class Listener:
         on_speech: Callable[[], None] = lambda: None,
         settings: EndPointing | None = None,
         end_pointer: EndPointer | None = None,
+        on_onset: Callable[[bool], None] = lambda _: None,
+        denoiser: Denoiser | None = None,
+        denoise_below_db: float = 10.0,
     ) -> None:
-        self._recogniser = recogniser
-        self._on_utterance, self._on_speech = on_utterance, on_speech
+        self.recogniser = recogniser
+        self._on_utterance, self._on_speech, self._on_onset = on_utterance, on_speech, on_onset
         self._settings = settings or EndPointing()
         self._end_pointer = end_pointer or EndPointer(self._settings)
+        self.denoiser, self._denoise_below_db = denoiser, denoise_below_db
         self._start_s = 0.0
         self._heard: list[NDArray[np.int16]] = []
-        self._own_voice = False
+        self._hears: Recogniser | None = None
+        self._cleans: Denoiser | None = None
+        self._robot_speaks = self._own_voice = False
         self._own_dbfs = -np.inf
-        self.ambient_dbfs = -60.0
+        self._ambient_power = 10 ** (QUIETEST_DBFS / 10)
+        self.denoised = 0
         self.language: Language | None = None
 
     @property
@@ -73,20 +99,28 @@ class Listener:
         """Whether somebody is speaking to the robot."""
         return self._end_pointer.speaking
 
+    @property
+    def ambient_dbfs(self) -> float:
+        """Loudness of the surroundings while nobody speaks [dB re full scale]."""
+        return float(10 * np.log10(self._ambient_power))
+
     def robot_speaks(self, speaks: bool) -> None:
-        """Tell that the robot itself begins or ends to speak: it must not answer itself."""
-        if speaks != self._own_voice:
-            self._own_voice, self._own_dbfs = speaks, -np.inf
-            if not self._end_pointer.speaking:
-                self._end_pointer.reset()
+        """Tell, from any thread, that the robot itself begins or ends to speak: it must not answer itself."""
+        self._robot_speaks = speaks
 
     def feed(self, audio: NDArray[np.int16]) -> None:
         """Hear more of the stream."""
+        if self._robot_speaks != self._own_voice:
+            self._own_voice, self._own_dbfs = self._robot_speaks, -np.inf
+            if not self._end_pointer.speaking and not self._end_pointer.onset:
+                self._end_pointer.reset()
         loudness = level(audio).dbfs
-        if self._own_voice and not self._end_pointer.speaking and not self._over_echo(loudness):
+        somebody = self._end_pointer.speaking or self._end_pointer.onset
+        if self._own_voice and not somebody and not self._over_echo(loudness):
             return
-        if not self._own_voice and not self._end_pointer.speaking and np.isfinite(loudness):
-            self.ambient_dbfs += AMBIENT_ADAPTATION * (loudness - self.ambient_dbfs)
+        if not self._own_voice and not somebody and np.isfinite(loudness):
+            share = min(1.0, len(audio) / RATE_HZ / AMBIENT_S)
+            self._ambient_power += share * (max(10 ** (loudness / 10), 1e-9) - self._ambient_power)
         self._take(self._end_pointer.feed(audio))
 
     def finish(self) -> None:
@@ -105,29 +139,48 @@ class Listener:
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, SpeechStart):
-                self._start_s, self._heard = event.start_s, [event.audio]
-                self._on_speech()
-                if self._recogniser is not None:
-                    self._recogniser.begin()
-                    self._recogniser.feed(event.audio)
+            if isinstance(event, SpeechOnset):
+                self._on_onset(True)
+            elif isinstance(event, FalseOnset):
+                self._on_onset(False)
+            elif isinstance(event, SpeechStart):
+                self._begin_utterance(event)
             elif isinstance(event, SpeechAudio):
-                self._heard.append(event.audio)
-                if self._recogniser is not None:
-                    self._recogniser.feed(event.audio)
+                self._hear(event.audio)
             else:
                 self._finish_utterance(event.cut)
+
+    def _begin_utterance(self, event: SpeechStart) -> None:
+        self._start_s, self._heard = event.start_s, []
+        self._on_speech()
+        self._hears = self.recogniser
+        loudest = event.audio[-round(self._settings.speech_s * RATE_HZ) :]
+        noisy = level(loudest).dbfs - self.ambient_dbfs < self._denoise_below_db
+        self._cleans = self.denoiser if noisy else None
+        if self._cleans is not None:
+            self._cleans.begin()
+            self.denoised += 1
+        if self._hears is not None:
+            self._hears.begin()
+        self._hear(event.audio)
+
+    def _hear(self, audio: NDArray[np.int16]) -> None:
+        self._heard.append(audio)
+        if self._hears is not None:
+            self._hears.feed(audio if self._cleans is None else self._cleans.feed(audio))
 
     def _finish_utterance(self, cut: bool) -> None:
         audio = np.concatenate(self._heard)
         self._heard = []
-        duration_s = len(audio) / 16_000
+        duration_s = len(audio) / RATE_HZ
         fault = level(audio).fault or ("cut" if cut else "")
-        if self._recogniser is None:
+        if self._hears is None:
             self._on_utterance(Utterance(self._start_s, duration_s, "und", "", 0.0, (), "no speech model"))
             return
+        if self._cleans is not None:
+            self._hears.feed(self._cleans.finish())
         silence_s = min(duration_s / 2, self._settings.before_s + self._settings.silence_s)
-        heard = self._recogniser.end(self.language, silence_s)
+        heard = self._hears.end(self.language, silence_s)
         if heard.language == "zh" or heard.language == "en":
             self.language = heard.language  # type: ignore[assignment]  # narrowed by the comparison above
         self._on_utterance(

@@ -2,66 +2,57 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from inspection_interfaces.action import Speak
-from inspection_interfaces.msg import Announcement, Answer
+from inspection_interfaces.msg import Announcement, Answer, Detection, PersonArray
 from inspection_interfaces.msg import Utterance as UtteranceMessage
 from inspection_interfaces.srv import Ask
 from rclpy.action import GoalResponse
 from rclpy.time import Time
-from std_msgs.msg import Int16MultiArray
+from std_msgs.msg import Header, Int16MultiArray
 
-from inspection_contract.resources import share, state
+from inspection_contract.errors import InputError
+from inspection_contract.resources import state
+from inspection_robot.model_files import find
 from inspection_robot.ros import qos
+from inspection_robot.ros.frames import Frames, TransformError
 from inspection_robot.ros.node import InspectionNode, Level, Part, Severity, run
-from inspection_robot.ros.parameters import parameter
+from inspection_robot.ros.voice_messages import to_answer, to_hand_over, to_utterance
+from inspection_robot.voice.attention import Attention
 from inspection_robot.voice.audio import Microphone
-from inspection_robot.voice.dialogue import Dialogue, Reply, Session
-from inspection_robot.voice.knowledge import LANGUAGES, Language, load
+from inspection_robot.voice.denoising import MODEL as DENOISER
+from inspection_robot.voice.denoising import Denoiser
+from inspection_robot.voice.dialogue import Dialogue, Reply
+from inspection_robot.voice.knowledge import LANGUAGES, Language
+from inspection_robot.voice.knowledge_update import knowledge_in_use, newest_change
 from inspection_robot.voice.listening import Listener, Utterance
+from inspection_robot.voice.parameters import VoiceParameters
 from inspection_robot.voice.phrases import Phrases
 from inspection_robot.voice.player import find_player
 from inspection_robot.voice.privacy import TranscriptStore
-from inspection_robot.voice.recognition import Recogniser, grammar_phrases, installed_models
+from inspection_robot.voice.reception import Outcome, Reception
+from inspection_robot.voice.recognition import Recogniser, folders, grammar_phrases, installed_models
 from inspection_robot.voice.retrieval import Retriever
 from inspection_robot.voice.speaker import Caption, Priority, Speaker, Speech, gain_for
 from inspection_robot.voice.synthesis import Synthesiser
-from inspection_robot.voice.vad import RATE_HZ, EndPointing
+from inspection_robot.voice.text import language_of
+from inspection_robot.voice.vad import CHUNK, EndPointing
 
-BLOCK = RATE_HZ // 10
 FEEDBACK_S = 0.1
 RELOAD_S = 5.0
+MODELS_AGAIN_S = 60.0
 PURGE_S = 3600.0
 AUDIO_QUEUE = 50
-
-
-@dataclass(frozen=True)
-class VoiceParameters:
-    """Parameters of the voice node."""
-
-    source: str = parameter(
-        "microphone", "Where sound comes from", choices=("microphone", "topic", "none"), read_only=True
-    )
-    microphone_device: str = parameter("", "ALSA device of the microphone; empty: the default", read_only=True)
-    speaker_device: str = parameter("", "ALSA device of the loudspeaker; empty: the default", read_only=True)
-    frame_id: str = parameter("microphone_link", "Frame of the microphone", read_only=True)
-    model_en: str = parameter("", "Folder of the English vosk model; empty: the official one", read_only=True)
-    model_zh: str = parameter("", "Folder of the Mandarin vosk model; empty: the official one", read_only=True)
-    grammar: bool = parameter(True, "Listen for the known questions beside free speech", read_only=True)
-    speech_threshold: float = parameter(0.5, "Speech probability that counts as speech", minimum=0.1, maximum=0.95)
-    end_silence_s: float = parameter(0.4, "Silence that ends an utterance [s]", minimum=0.2, maximum=3.0)
-    session_time_out_s: float = parameter(60.0, "Silence that ends a conversation [s]", minimum=5.0, maximum=600.0)
-    retention_days: int = parameter(7, "How long transcripts are kept; 0: none are [d]", minimum=0, maximum=180)
-    speak_answers: bool = parameter(True, "Say answers aloud, not only show them")
-    volume_follows_noise: bool = parameter(True, "Speak up in noise")
+SILENT_STREAM_S = 0.5
+LEAST_EXISTENCE = 0.5
+NO_ALSA_CARD = "captions only"
 
 
 class VoiceNode(InspectionNode[VoiceParameters]):
@@ -73,6 +64,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         self._recogniser: Recogniser | None = None
         self._listener: Listener | None = None
         self._microphone: Microphone | None = None
+        self._denoiser: Denoiser | None = None
+        self._models_text = ""
+        self._models_tried_s = 0.0
         self._asking = threading.Lock()
         self._hearing = threading.Condition()
         self._sound: list[np.ndarray[Any, np.dtype[np.int16]]] = []
@@ -80,50 +74,55 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     # Lifecycle.
 
     def configure(self) -> None:
-        """Load answers, models and phrases; start the synthesiser; make topics, the service and the action."""
+        """Load answers and phrases, make topics, the service and the action: from here on it can be typed to.
+
+        Speech models are loaded after activation, in processes of their own; the synthesiser starts when first needed.
+        """
         p = self.parameters
-        self._knowledge_changed = _newest(share() / "config" / "knowledge")
         self._announced: set[str] = set()
-        phrases = Phrases()
-        self._phrases = phrases
-        base = load()
-        self._dialogue = Dialogue(Retriever(base, date.today()), phrases, time.monotonic, p.session_time_out_s)
+        self._phrases = phrases = Phrases()
+        self._knowledge_changed = newest_change(state())
+        base = knowledge_in_use(state())
+        self._frames = Frames(self)
+        self._attention = Attention(p.near_m, time.monotonic)
+        retriever = Retriever(base, date.today())
+        dialogue = Dialogue(retriever, phrases, time.monotonic, p.session_time_out_s, p.officer_wait_s)
         self._transcripts = TranscriptStore(state() / "voice" / "transcripts", p.retention_days)
+        self._reception = Reception(
+            dialogue, self._attention, self._transcripts, phrases, p.wake, time.monotonic  # type: ignore[arg-type]  # one of the choices
+        )  # fmt: skip
         player = find_player(p.speaker_device)
         self._player_name = player.name
         self._synthesiser = Synthesiser()
         self._speaker = Speaker(self._synthesiser, player, self._on_speaking)
-        given: dict[Language, Path] = {}
-        for language, folder in (("en", p.model_en), ("zh", p.model_zh)):
-            if folder:
-                path = Path(folder)
-                given["en" if language == "en" else "zh"] = path if path.is_absolute() else share() / path
-        self._models = {} if p.source == "none" else installed_models(given)
-        if self._models:
-            self._recogniser = Recogniser(self._models, grammar_phrases(base) if p.grammar else None, self._on_partial)
         self._utterances = self.create_publisher(UtteranceMessage, "voice/utterances", qos.EVENT)
         self._answers = self.create_publisher(Answer, "voice/answers", qos.EVENT)
+        self._detections = self.create_publisher(Detection, "detections", qos.ALARM)
         self.create_service(Ask, "ask", self._on_ask)
         self.create_action_server(Speak, "speak", self._speak, goal_callback=self._judge_goal)
         self.create_subscription(Announcement, "announcements", self._on_announcement, qos.ALARM)
+        self.create_subscription(PersonArray, "people", self._on_people, qos.SENSOR)
         if p.source == "topic":
-            self.create_subscription(Int16MultiArray, "microphone/audio", self._on_audio, qos.SENSOR)
+            self.create_subscription(Int16MultiArray, "microphone/audio", self._on_audio, qos.EVENT)
 
     def activate(self) -> None:
         """Listen."""
         p = self.parameters
         self._purge()
         self._loading = self.create_worker("answers", self._load_answers, stall_after_s=120.0)
-        self.create_timer(RELOAD_S, self._look_for_changes)
-        self.create_timer(PURGE_S, self._purge)
+        self._models_loading = self.create_worker("speech_models", self._load_models, stall_after_s=120.0)
+        self.create_timer(RELOAD_S, self._look_around, clock=self.steady_clock)
+        self.create_timer(PURGE_S, self._purge, clock=self.steady_clock)
         if p.source == "none":
             return
         settings = EndPointing(threshold=p.speech_threshold, silence_s=p.end_silence_s)
-        self._listener = Listener(self._recogniser, self._on_utterance, self._on_speech, settings)
+        self._listener = Listener(
+            self._recogniser, self._on_utterance, self._on_speech, settings, on_onset=self._on_onset,
+            denoiser=self._denoiser, denoise_below_db=p.denoise_below_db,
+        )  # fmt: skip
         self._stream_began = self.get_clock().now()
         if self._recogniser is None:
-            text = self._phrases.text("no_speech_model", "en")
-            self.fault("no_speech_model", text, Severity.WARNING, part="speech model")
+            self._try_models()
         if p.source == "microphone":
             self._microphone = Microphone(p.microphone_device)
             self.create_loop("microphone", self._record)
@@ -148,34 +147,74 @@ class VoiceNode(InspectionNode[VoiceParameters]):
 
     def diagnose(self) -> Iterable[Part]:
         """Listening, speaking and answers."""
-        p = self.parameters
-        languages = ", ".join(sorted(getattr(self, "_models", {})))
-        if p.source == "none":
+        if self.parameters.source == "none":
             yield Part("listening", Level.OK, "typed questions only")
         elif self._recogniser is None:
-            yield Part("listening", Level.WARNING, "no speech model: type instead")
+            yield Part("listening", Level.WARNING, self._models_text or "not listening yet")
         else:
             listener = self._listener
-            ambient = {} if listener is None else {"ambient_dbfs": round(listener.ambient_dbfs, 1)}
-            yield Part("listening", Level.OK, f"hears {languages}", {"source": p.source, **ambient})
+            values: dict[str, object] = {"source": self.parameters.source}
+            if listener is not None:
+                values |= {"ambient_dbfs": round(listener.ambient_dbfs, 1), "denoised": listener.denoised}
+            cleaned = "" if self._denoiser is not None else f"; no denoiser ({DENOISER} is not installed)"
+            languages = ", ".join(sorted(self._recogniser.languages))
+            yield Part("listening", Level.OK, f"hears {languages}{cleaned}", values)
         if self._speaker is not None:
-            silent = self._player_name == "captions only"
+            silent = self._player_name == NO_ALSA_CARD
             text = "no sound card: captions only" if silent else f"plays through {self._player_name}"
             values = {"synthesiser_restarts": self._synthesiser.restarts}
             yield Part("speaking", Level.WARNING if silent else Level.OK, text, values)
-            entries = len(self._dialogue.retriever.base.entries)
-            yield Part("answers", Level.OK if entries else Level.ERROR, f"{entries} answers", {"entries": entries})
+            base = self._reception.dialogue.retriever.base
+            version = f", update {base.version}" if base.version else ""
+            yield Part(
+                "answers", Level.OK if base.entries else Level.ERROR, f"{len(base.entries)} answers{version}",
+                {"entries": len(base.entries), "version": base.version},
+            )  # fmt: skip
+
+    # Speech models. They load in the background, and again when they were not there.
+
+    def _try_models(self) -> None:
+        self._models_text, self._models_tried_s = "speech models are loading: type meanwhile", time.monotonic()
+        self._models_loading.offer(0)
+
+    def _load_models(self, _: int) -> None:
+        """Start the recognisers; without models, or with broken ones, that is a fault and typing goes on."""
+        p = self.parameters
+        models = installed_models(folders(p.model_en, p.model_zh))
+        if not models:
+            self._models_text = "no speech model: type instead"
+            text = self._phrases.text("no_speech_model", "en")
+            self.fault("no_speech_model", text, Severity.WARNING, part="speech model")
+            return
+        if self._denoiser is None:
+            try:
+                self._denoiser = Denoiser(find(DENOISER))
+            except InputError as error:
+                self.get_logger().info(f"speech in noise is heard as it is: {error}")
+        phrases = grammar_phrases(self._reception.dialogue.retriever.base) if p.grammar else None
+        try:
+            recogniser = Recogniser(models, phrases, self._on_partial)
+        except InputError as error:
+            self._models_text = f"type instead: {error}"
+            raise
+        self._recogniser, listener = recogniser, self._listener
+        if listener is not None:
+            listener.denoiser, listener.recogniser = self._denoiser, recogniser
+        self.clear("no_speech_model")
 
     # Listening. All of it runs in one loop, whatever the source.
 
     def _record(self) -> None:
         """Take sound from the microphone until it vanishes; the loop tries again."""
         assert self._microphone is not None
-        for chunk in self._microphone.chunks(BLOCK):
-            listener = self._listener
-            if listener is None:
-                return
-            listener.feed(chunk)
+        try:
+            for chunk in self._microphone.chunks(CHUNK):
+                listener = self._listener
+                if listener is None:
+                    return
+                listener.feed(chunk)
+        finally:
+            self._on_onset(False)
 
     def _on_audio(self, message: Int16MultiArray) -> None:
         """Sound from a topic: 16 kHz mono. When hearing falls behind, the oldest is dropped."""
@@ -186,107 +225,140 @@ class VoiceNode(InspectionNode[VoiceParameters]):
 
     def _hear(self) -> None:
         with self._hearing:
-            self._hearing.wait_for(lambda: bool(self._sound), timeout=0.5)
+            self._hearing.wait_for(lambda: bool(self._sound), timeout=SILENT_STREAM_S)
             chunks, self._sound = self._sound, []
         listener = self._listener
+        if not chunks:
+            self._on_onset(False)
         for chunk in chunks:
             if listener is not None:
                 listener.feed(chunk)
 
+    def _on_onset(self, begins: bool) -> None:
+        """Somebody may be about to speak: pause; or it was nothing: go on."""
+        if self._speaker is not None:
+            self._speaker.pause() if begins else self._speaker.go_on()
+
     def _on_speech(self) -> None:
-        """Somebody begins to speak: be silent."""
+        """Somebody speaks: be silent."""
         if self._speaker is not None:
             self._speaker.barge_in()
 
     def _on_speaking(self, speaks: bool) -> None:
         listener = self._listener
-        if listener is not None:
+        if listener is not None and self._player_name != NO_ALSA_CARD:
             listener.robot_speaks(speaks)
             if self._speaker is not None and self.parameters.volume_follows_noise:
                 self._speaker.gain_db = gain_for(listener.ambient_dbfs)
 
     def _on_partial(self, language: Language, text: str) -> None:
-        message = UtteranceMessage(language=language, text=text, final=False)
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self.parameters.frame_id
-        self._utterances.publish(message)
+        self._utterances.publish(UtteranceMessage(header=self._header(), language=language, text=text, final=False))
 
     def _on_utterance(self, heard: Utterance) -> None:
-        session = self._dialogue.session(person="at the robot")
-        message = UtteranceMessage(
-            session=session.id, language=heard.language, text=heard.text, final=True, confidence=heard.confidence,
-            words=[w.text for w in heard.words], word_starts_s=[w.start_s for w in heard.words],
-            word_ends_s=[w.end_s for w in heard.words], duration_s=heard.duration_s,
-        )  # fmt: skip
-        message.header.stamp = self._stamp_at(heard.start_s)
-        message.header.frame_id = self.parameters.frame_id
+        outcome: Outcome | None = None
+        again: Reply | None = None
+        ambient_dbfs = -math.inf if self._listener is None else self._listener.ambient_dbfs
+        with self._asking:
+            if heard.language == "zh" or heard.language == "en":
+                outcome = self._reception.hear(heard.text, heard.language)  # type: ignore[arg-type]  # narrowed above
+            elif self._recogniser is not None:
+                again = self._reception.not_understood(ambient_dbfs)
+        header = self._header(self._stamp_at(heard.start_s))
+        message = to_utterance(header, heard, outcome.reply.session if outcome else "")
         self._utterances.publish(message)
-        if heard.fault in ("silent", "clipped"):
+        if heard.fault in ("silent", "clipped", "cut"):
             self.fault("sound_unusable", f"the sound is {heard.fault}", Severity.WARNING, part="listening")
         else:
             self.clear("sound_unusable")
-        if heard.text:
-            language: Language = "zh" if heard.language == "zh" else "en"
-            self._reply(heard.text, session, language)
+        if outcome is not None:
+            self._carry_out(outcome, aloud=self.parameters.speak_answers)
+        elif again is not None:
+            self._say(again, aloud=self.parameters.speak_answers)
 
     def _stamp_at(self, start_s: float) -> Any:
         began: Time = self._stream_began
         return Time(nanoseconds=began.nanoseconds + round(start_s * 1e9), clock_type=began.clock_type).to_msg()
 
+    def _on_people(self, message: PersonArray) -> None:
+        """Who is how far away."""
+        try:
+            here = self._frames.lookup(message.header.frame_id, self.parameters.base_frame).translation
+        except TransformError:
+            return
+        distances = {}
+        for person in message.people:
+            if person.kind == person.KIND_PERSON and person.existence >= LEAST_EXISTENCE:
+                at = person.pose.pose.position
+                distances[person.track] = math.hypot(at.x - here[0], at.y - here[1])
+        with self._asking:
+            self._attention.people(distances)
+
     # Answers.
 
     def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         """Answer a typed question; it is shown, and said only when it was spoken."""
-        session = self._dialogue.session(request.session)
         language: Language | None = request.language if request.language in LANGUAGES else None
-        reply = self._respond(request.text, session, language)
+        with self._asking:
+            outcome = self._reception.read(request.text, request.session, language)
+        reply = outcome.reply
         response.session, response.language = reply.session, reply.language
         response.refused, response.answer_id = reply.refused, reply.answer_id
         response.answer, response.score, response.sources = reply.text, reply.score, list(reply.sources)
-        self._show(reply, "finished", Priority.ANSWER)
+        self._carry_out(outcome, aloud=False)
         return response
 
-    def _reply(self, text: str, session: Session, language: Language) -> None:
-        reply = self._respond(text, session, language)
-        if not self.parameters.speak_answers or self._speaker is None:
-            self._show(reply, "finished", Priority.ANSWER)
+    def _carry_out(self, outcome: Outcome, aloud: bool) -> None:
+        reply = outcome.reply
+        self._say(reply, aloud)
+        if outcome.hand_over is not None:
+            self._detections.publish(to_hand_over(self._header(), outcome.hand_over))
+        if outcome.notice:
+            notice = Reply(reply.session, reply.language, "consent", outcome.notice)
+            self._say(notice, aloud, Priority.ADVERTISEMENT, lambda: self._told(reply.session))
+
+    def _say(
+        self, reply: Reply, aloud: bool, priority: Priority = Priority.ANSWER, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Say and show a reply, or only show it; ``then`` is called when that was done to the end."""
+        if not aloud or self._speaker is None:
+            self._show(reply, "finished", priority)
+            then()
             return
 
         def caption(now: Caption) -> None:
-            self._show(reply, now.state, Priority.ANSWER)
+            self._show(reply, now.state, priority)
+            if now.state == "finished" and now.spoken:
+                then()
 
-        self._speaker.say(Speech(reply.text, Priority.ANSWER, reply.language, on_caption=caption))
+        self._speaker.say(Speech(reply.text, priority, reply.language, resume=True, on_caption=caption))
 
-    def _respond(self, text: str, session: Session, language: Language | None) -> Reply:
+    def _told(self, session: str) -> None:
         with self._asking:
-            reply = self._dialogue.respond(text, session, language)
-            if session.keep:
-                self._transcripts.add(session.id, "traveller", reply.language, text)
-                self._transcripts.add(session.id, "robot", reply.language, reply.text, reply.answer_id, reply.refused)
-            elif reply.kind == "consent":
-                self._transcripts.forget(session.id)
-        return reply
+            self._reception.told(session)
 
     def _show(self, reply: Reply, shown_state: str, priority: Priority) -> None:
-        message = Answer(
-            session=reply.session, language=reply.language, text=reply.text, answer_id=reply.answer_id,
-            refused=reply.refused, score=reply.score, sources=list(reply.sources), priority=int(priority),
-            state=shown_state,
-        )  # fmt: skip
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._answers.publish(message)
+        self._answers.publish(to_answer(self._header(), reply, shown_state, int(priority)))
 
-    def _look_for_changes(self) -> None:
-        """Have a changed knowledge base loaded, and end conversations that have timed out."""
-        changed = _newest(share() / "config" / "knowledge")
+    def _header(self, stamp: Any = None) -> Header:
+        return Header(stamp=stamp or self.get_clock().now().to_msg(), frame_id=self.parameters.frame_id)
+
+    def _look_around(self) -> None:
+        """Have changed answers or missing speech models loaded, and end the conversations of who has gone."""
+        changed = newest_change(state())
         if changed != self._knowledge_changed:
             self._knowledge_changed = changed
             self._loading.offer(changed)
-        self._dialogue.expire()
+        listens = self.parameters.source != "none"
+        if listens and self._recogniser is None and time.monotonic() - self._models_tried_s > MODELS_AGAIN_S:
+            self._try_models()
+        with self._asking:
+            ended = self._reception.expire()
+        for reply in ended:
+            self._show(reply, "finished", Priority.ANSWER)
 
     def _load_answers(self, _: float) -> None:
         """Take the knowledge base into use; a bad one becomes a fault, and the one in use stays."""
-        self._dialogue.retriever = Retriever(load(), date.today())
+        self._reception.dialogue.retriever = Retriever(knowledge_in_use(state()), date.today())
 
     def _purge(self) -> None:
         self._transcripts.purge()
@@ -311,9 +383,14 @@ class VoiceNode(InspectionNode[VoiceParameters]):
 
         def caption(now: Caption) -> None:
             latest[0] = now
-            self._announce(text, language or "", Priority(request.priority), now)
+            self._announce(
+                text, language or ("zh" if language_of(text) == "zh" else "en"), Priority(request.priority), now
+            )
 
         assert self._speaker is not None
+        if request.priority == Priority.INTERCEPTION:
+            with self._asking:
+                self._reception.call()
         speech = Speech(text, Priority(request.priority), language, request.resume, caption)
         self._speaker.say(speech)
         while not speech.done.wait(FEEDBACK_S):
@@ -339,25 +416,22 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             return
         self._announced.add(message.announcement_id)
         priority = Priority(min(int(message.priority), int(Priority.EMERGENCY)))
-        texts: tuple[tuple[Language, str], ...] = (("zh", message.text_zh), ("en", message.text_en))
-        for language, text in texts:
-            if text.strip():
+        texts: dict[Language, str] = {"zh": message.text_zh.strip(), "en": message.text_en.strip()}
+        session = ""
+        if priority == Priority.ANSWER:  # while somebody waits for an officer, this is the answer
+            with self._asking:
+                session = self._reception.officer({language: text for language, text in texts.items() if text})
+        for language, text in texts.items():
+            if text:
 
                 def caption(state_now: Caption, text: str = text, language: Language = language) -> None:
-                    self._announce(text, language, priority, state_now)
+                    self._announce(text, language, priority, state_now, session)
 
                 self._speaker.say(Speech(text, priority, language, resume=True, on_caption=caption))
 
-    def _announce(self, text: str, language: str, priority: Priority, now: Caption) -> None:
+    def _announce(self, text: str, language: Language, priority: Priority, now: Caption, session: str = "") -> None:
         shown = now.sentence if now.state == "speaking" else text
-        message = Answer(language=language, text=shown, priority=int(priority), state=now.state)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._answers.publish(message)
-
-
-def _newest(folder: Path) -> float:
-    """Time of the last change of the knowledge files."""
-    return max((path.stat().st_mtime for path in folder.glob("*.yaml")), default=0.0)
+        self._show(Reply(session, language, "announcement", shown), now.state, priority)
 
 
 def main() -> None:

@@ -63,6 +63,16 @@ class TranscriptStore:
     def __init__(self, folder: Path, retention_days: int, now: Callable[[], datetime] = datetime.now) -> None:
         self._folder, self._days, self._now = folder, retention_days, now
 
+    @property
+    def retention_days(self) -> int:
+        """How long transcripts are kept [d]."""
+        return self._days
+
+    @property
+    def keeps(self) -> bool:
+        """Whether any are kept."""
+        return self._days > 0
+
     def add(
         self, session: str, speaker: str, language: str, text: str, answer_id: str = "", refused: bool = False
     ) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_contract.errors import InputError
+from inspection_contract.resources import share
 from inspection_robot.model_files import find
 from inspection_robot.voice.knowledge import KnowledgeBase, Language
 from inspection_robot.voice.recognition_worker import UNKNOWN
@@ -123,6 +124,12 @@ def installed_models(given: Mapping[Language, Path]) -> dict[Language, Path]:
             except InputError:
                 continue
     return found
+
+
+def folders(model_en: str, model_zh: str) -> dict[Language, Path]:
+    """Return the folders of models that parameters name; relative ones are of this installation."""
+    given: tuple[tuple[Language, str], ...] = (("en", model_en), ("zh", model_zh))
+    return {language: share() / folder for language, folder in given if folder}
 
 
 class _Process:

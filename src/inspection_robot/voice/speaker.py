@@ -59,6 +59,7 @@ class Speech:
     _sentences: list[str] = field(default_factory=list)
     _next: int = 0
     _cancelled: bool = False
+    _paused: bool = False
 
 
 class Speaker:
@@ -87,6 +88,7 @@ class Speaker:
         self._playback: Playback | None = None
         self._making: Future[Sound] | None = None
         self._cut = False
+        self._pause = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="speaker", daemon=True)
@@ -129,16 +131,39 @@ class Speaker:
         Answers and advertisements that wait are dropped too: the traveller has moved on.
         """
         with self._changed:
-            dropped = [item[2] for item in self._waiting if item[2].priority <= Priority.ANSWER]
-            self._waiting = [item for item in self._waiting if item[2].priority > Priority.ANSWER]
+            dropped = [item[2] for item in self._waiting if item[2].priority <= Priority.ANSWER or item[2]._paused]
+            self._waiting = [item for item in self._waiting if not any(item[2] is speech for speech in dropped)]
             for speech in dropped:
                 self._end(speech)
+            self._go_on()
             current = self._current
             if current is None or current.priority >= Priority.EMERGENCY:
                 return bool(dropped)
             current._cancelled = True
             self._silence()
             return True
+
+    def pause(self) -> None:
+        """Fall silent because a traveller may be about to speak; emergencies go on.
+
+        :meth:`barge_in` or :meth:`go_on` tells what came of it.
+        """
+        with self._changed:
+            self._pause = True
+            if self._current is not None and self._current.priority < Priority.EMERGENCY:
+                self._current._paused = True
+                self._silence()
+
+    def go_on(self) -> None:
+        """It was nothing: say what :meth:`pause` broke off, from the start of its sentence."""
+        with self._changed:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._pause = False
+        for _, _, speech in self._waiting:
+            speech._paused = False
+        self._changed.notify_all()
 
     def close(self) -> None:
         """Fall silent and end; what waits is over, unsaid."""
@@ -165,6 +190,10 @@ class Speaker:
     def _is_cut(self) -> bool:
         return self._cut
 
+    def _may_begin(self) -> bool:
+        """Whether something waits that may be said now: in a pause, emergencies only."""
+        return any(not self._pause or speech.priority >= Priority.EMERGENCY for _, _, speech in self._waiting)
+
     def _end(self, speech: Speech) -> None:
         speech.on_caption(Caption("finished", "", _progress(speech), speech.spoken))
         speech.done.set()
@@ -172,22 +201,24 @@ class Speaker:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._closed:
+                while not self._closed and not self._may_begin():
                     self._changed.wait()
                 if self._closed:
                     return
                 speech = self._waiting.pop(0)[2]
+                speech._paused = False
                 self._current, self._cut = speech, False
             self._on_speaking(True)
             complete = self._speak(speech)
             with self._changed:
                 self._current = None
-                resumed = not complete and speech.resume and not speech._cancelled and not speech.fault
-                resumed = resumed and not self._closed
+                resumed = not complete and (speech.resume or speech._paused) and not speech._cancelled
+                resumed = resumed and not speech.fault and not self._closed
+                speech._paused = speech._paused and self._pause
                 if resumed:
                     self._waiting.append((-speech.priority, -1, speech))
                     self._waiting.sort(key=lambda item: item[:2])
-                silent = not self._waiting
+                silent = not self._may_begin()
             if silent:
                 self._on_speaking(False)
             if resumed:

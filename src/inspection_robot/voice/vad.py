@@ -28,6 +28,7 @@ class EndPointing:
     Attributes:
         threshold: probability above which a chunk is speech; below ``threshold - hysteresis`` it no longer is.
         hysteresis: see there.
+        onset_s: this much speech is somebody about to speak: the robot pauses [s].
         speech_s: this much speech begins an utterance [s].
         silence_s: this much silence ends it [s].
         before_s: audio kept from before the beginning, so that the first sound is not lost [s].
@@ -36,10 +37,21 @@ class EndPointing:
 
     threshold: float = 0.5
     hysteresis: float = 0.15
+    onset_s: float = 0.06
     speech_s: float = 0.1
     silence_s: float = 0.4
     before_s: float = 0.3
     longest_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class SpeechOnset:
+    """Somebody may be about to speak; :class:`SpeechStart` or :class:`FalseOnset` follows within some 50 ms."""
+
+
+@dataclass(frozen=True)
+class FalseOnset:
+    """It was no speech."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class SpeechEnd:
     cut: bool
 
 
-Event = SpeechStart | SpeechAudio | SpeechEnd
+Event = SpeechOnset | FalseOnset | SpeechStart | SpeechAudio | SpeechEnd
 
 
 @dataclass
@@ -99,6 +111,11 @@ class EndPointer:
         """Whether an utterance is going on."""
         return self._speaking
 
+    @property
+    def onset(self) -> bool:
+        """Whether an onset has been told, and not yet what came of it."""
+        return not self._speaking and self._run * CHUNK_S >= self.settings.onset_s
+
     def reset(self) -> None:
         """Forget the stream so far, as after the robot's own speech."""
         self._rest = np.zeros(0, np.int16)
@@ -119,7 +136,7 @@ class EndPointer:
     def finish(self) -> list[Event]:
         """End the stream, and the utterance with it."""
         if not self._speaking:
-            return []
+            return [FalseOnset()] if self.onset else []
         rest, end_s = self._rest, self._chunks * CHUNK_S + len(self._rest) / RATE_HZ
         self.reset()
         return [SpeechAudio(rest), SpeechEnd(end_s, cut=False)] if len(rest) else [SpeechEnd(end_s, cut=False)]
@@ -131,13 +148,17 @@ class EndPointer:
         self._chunks += 1
         if not self._speaking:
             self._before.append(chunk)
+            before = self.onset
             self._run = self._run + 1 if likely >= settings.threshold else 0
             if self._run * CHUNK_S < settings.speech_s:
-                return []
+                if self.onset == before:
+                    return []
+                return [FalseOnset()] if before else [SpeechOnset()]
             audio = np.concatenate(self._before)
             self._before.clear()
             self._speaking, self._run, self._length = True, 0, len(audio)
-            return [SpeechStart(self._chunks * CHUNK_S - len(audio) / RATE_HZ, audio)]
+            began = SpeechStart(self._chunks * CHUNK_S - len(audio) / RATE_HZ, audio)
+            return [began] if before else [SpeechOnset(), began]
         self._length += CHUNK
         self._run = self._run + 1 if likely < settings.threshold - settings.hysteresis else 0
         silent = self._run * CHUNK_S >= settings.silence_s
