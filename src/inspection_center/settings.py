@@ -33,6 +33,16 @@ class RetentionSettings(BaseModel):
     events_days: Annotated[float, Field(ge=0)] = 730
 
 
+class MapOrigin(BaseModel):
+    """Where the port map lies on earth: its origin (WGS 84), and how far it is turned clockwise from x = east."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latitude_deg: Annotated[float, Field(gt=-89, lt=89)]
+    longitude_deg: Annotated[float, Field(ge=-180, le=180)]
+    turn_deg: Annotated[float, Field(ge=-360, le=360)] = 0.0
+
+
 class Settings(BaseModel):
     """All settings of one installation."""
 
@@ -59,6 +69,12 @@ class Settings(BaseModel):
     """Of a browser that asks for neither."""
     floor_plan: str = ""
     """ROS map_server's YAML file whose picture is drawn below the floor plan; empty: a plain hall."""
+    map_origin: MapOrigin | None = None
+    """Needed to draw ships on the map."""
+    exchange: str = ""
+    """File of the systems we exchange with and of AIS receivers (config/exchange/partners.yaml); empty: none."""
+    spot_check_rate: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """Which part of the releases on documents is checked against the goods."""
     retention: RetentionSettings = RetentionSettings()
 
 

@@ -48,7 +48,7 @@ def look_at_steps(steps: Iterable[Mapping[str, Any]], finished: bool, optional: 
     Args:
         steps: each with `kind` and `state` (open, done, skipped, failed).
         finished: whether the order is over, so that an open step was left out.
-        optional: kinds that may be left out.
+        optional: kinds that may be left out, for steps that do not say so themselves (`required`).
     """
     found = list(steps)
     left_out = ("skipped", "open") if finished else ("skipped",)
@@ -56,7 +56,9 @@ def look_at_steps(steps: Iterable[Mapping[str, Any]], finished: bool, optional: 
         done=sum(step["state"] in ("done", "failed") for step in found),
         total=len(found),
         skipped=tuple(
-            str(step["kind"]) for step in found if step["state"] in left_out and step["kind"] not in optional
+            str(step["kind"])
+            for step in found
+            if step["state"] in left_out and step.get("required", step["kind"] not in optional)
         ),
         failed=tuple(str(step["kind"]) for step in found if step["state"] == "failed"),
     )

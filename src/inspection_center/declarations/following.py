@@ -1,12 +1,15 @@
-"""Declarations follow their orders: begun, finished, given up. Whoever changes an order may call this at once; the
-center's maintenance does so too, so that a restart or a forgotten call leaves nothing behind.
+"""Declarations follow their orders: begun, finished, given up.
+
+Whoever changes an order may call this at once; the center's own rounds do so too, so that a restart or a forgotten call
+leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from sqlalchemy import RowMapping, and_, or_, select
+from sqlalchemy import RowMapping, Select, and_, or_, select
 
 from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
@@ -35,7 +38,7 @@ def follow_orders(transaction: Transaction) -> int:
     return len(rows)
 
 
-def _behind():  # type: ignore[no-untyped-def]  # the type of a select over so many columns says nothing
+def _behind() -> Select[Any]:
     order = schema.order
     waiting = declaration.c.state == State.ORDERED.value
     running = declaration.c.state == State.INSPECTING.value
@@ -64,16 +67,18 @@ def _follow(transaction: Transaction, row: RowMapping) -> None:
     identity, order_state = row["id"], row["order_state"]
     if order_state in _GIVEN_UP:
         reason = f"order {row['order_id']} {order_state}: {row['reason']}"
-        change(transaction, CENTER_ACTOR, identity, Deed.CANCEL_ORDER, reason, order_id=None, inspector="")
+        change(
+            transaction, CENTER_ACTOR, identity, Deed.CANCEL_ORDER, reason, columns={"order_id": None, "inspector": ""}
+        )
         return
     if order_state == "running":
-        change(transaction, CENTER_ACTOR, identity, Deed.BEGIN, order_id=row["order_id"])
+        change(transaction, CENTER_ACTOR, identity, Deed.BEGIN, details={"order": row["order_id"]})
         return
     steps = json.loads(row["steps"])
     looked = look_at_steps(steps, True, OPTIONAL_STEPS)
     outcome = "failed" if order_state == "failed" and looked.outcome == "passed" else looked.outcome
     told = {"outcome": outcome, "skipped": list(looked.skipped), "failed": list(looked.failed)}
-    change(transaction, CENTER_ACTOR, identity, Deed.FINISH, row["reason"], result=outcome, details=told)
+    change(transaction, CENTER_ACTOR, identity, Deed.FINISH, row["reason"], details=told, columns={"result": outcome})
     emit(
         transaction,
         "result.filed",

@@ -1,12 +1,13 @@
 """What is done about declarations: each deed checked against the table of states, its duties and its time, then kept.
 
-Everything happens inside the caller's transaction: the new state, the deed in the declaration's history, the audit entry
-and the business event are there together or not at all.
+Everything happens inside the caller's transaction: the new state, the deed in the declaration's history and the audit
+entry are there together or not at all.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -70,8 +71,8 @@ def change(
     *,
     person: str = "",
     due: timedelta | None = None,
-    details: dict[str, Any] | None = None,
-    **values: Any,
+    details: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> State:
     """Do a deed and return the state it led to.
 
@@ -84,7 +85,7 @@ def change(
         person: the officer whose duty the deed is; empty for the center itself.
         due: how long the new state may last; without it as `ALLOWED` says.
         details: what else the history tells.
-        values: further columns that change with it.
+        columns: further columns that change with it.
 
     Raises:
         NotFound: there is no such declaration.
@@ -111,7 +112,7 @@ def change(
             version=declaration.c.version + 1,
             changed=now_text(),
             due=None if allowed is None else now_text(allowed),
-            **values,
+            **(columns or {}),
         )
     )
     _note(transaction, identity, deed, before, state, actor, reason, details or {})
@@ -154,7 +155,7 @@ def _note(
     state: State,
     actor: str,
     reason: str,
-    details: dict[str, Any],
+    details: Mapping[str, Any],
 ) -> None:
     transaction.connection.execute(
         insert(declaration_deed).values(
@@ -165,7 +166,7 @@ def _note(
             to_state=state.value,
             actor=actor,
             reason=reason,
-            details=json.dumps(details, ensure_ascii=False, sort_keys=True),
+            details=json.dumps(dict(details), ensure_ascii=False, sort_keys=True),
         )
     )
     record(transaction, actor, f"declaration.{deed}", identity, state=state.value, reason=reason, **details)

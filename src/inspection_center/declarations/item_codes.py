@@ -9,7 +9,7 @@ ItemCodeKind = Literal["vin", "lot", "serial"]
 ITEM_CODE_KINDS: tuple[str, ...] = get_args(ItemCodeKind)
 # ISO 3779: 17 characters without I, O and Q.
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}", re.ASCII)
-_LOT = re.compile(r"[A-Z0-9][A-Z0-9./-]{3,39}", re.ASCII)
+_LOT = re.compile(r"[A-Z0-9][A-Z0-9.-]{3,39}", re.ASCII)
 # 49 CFR 565.15 (c): values of letters and weights of places; the check digit is the sum modulo 11, X for ten.
 _VALUES = dict(
     zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
@@ -32,7 +32,7 @@ def read_code(kind: str, text: str) -> str:
             raise ValueError("the VIN's check digit does not hold")
     elif kind in ITEM_CODE_KINDS:
         if _LOT.fullmatch(code) is None:
-            raise ValueError(f"a {kind} has 4 … 40 letters, digits and . / -")
+            raise ValueError(f"a {kind} has 4 … 40 letters, digits, . and -")
     else:
         raise ValueError(f"a code is one of {', '.join(ITEM_CODE_KINDS)}")
     return code

@@ -21,7 +21,7 @@ OPTIONAL_STEPS = frozenset(step.kind for step in INSPECTION_STEPS if not step.re
 _OVER = ("done", "failed", "cancelled", "expired")
 _LISTED = (
     "id", "registration_number", "number", "kind", "company", "state", "received", "changed", "due", "score", "source",
-    "draw", "on_documents", "spot_checked", "order_id", "inspector", "result", "follow_up",
+    "draw", "on_documents", "spot_check", "order_id", "inspector", "result", "follow_up",
 )  # fmt: skip
 
 
@@ -45,7 +45,9 @@ def details(connection: Connection, identity: str) -> dict[str, Any]:
     Raises:
         NotFound: there is no such declaration.
     """
-    row = connection.execute(_rows(declaration.c.content, declaration.c.risk).where(declaration.c.id == identity)).first()
+    row = connection.execute(
+        _rows(declaration.c.content, declaration.c.risk).where(declaration.c.id == identity)
+    ).first()
     if row is None:
         raise NotFound("there is no such declaration")
     found = _readable(row_dict(row))
@@ -75,10 +77,7 @@ def photos(connection: Connection, identity: str) -> list[dict[str, Any]]:
     row = connection.execute(_rows().where(declaration.c.id == identity)).first()
     steps = json.loads(row.steps) if row is not None and row.steps else []
     return [
-        one
-        for step in steps
-        for one in step.get("evidence", ())
-        if str(one.get("media_type", "")).startswith("image/")
+        one for step in steps for one in step.get("evidence", ()) if str(one.get("media_type", "")).startswith("image/")
     ]
 
 
@@ -112,5 +111,12 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
         "steps_skipped": list(looked.skipped),
         "steps_failed": list(looked.failed),
         "late": row["state"] not in FINAL_STATES
-        and (overdue(row["due"], present) or (bool(row["order_id"]) and not over and overdue(row["order_due"], present))),
+        and (
+            overdue(row["due"], present) or (bool(row["order_id"]) and not over and overdue(row["order_due"], present))
+        ),
     }
+
+
+def level_of(risk: str) -> str:
+    """The risk level in a declaration's `risk` column; empty before it was scored."""
+    return str(json.loads(risk).get("level", ""))

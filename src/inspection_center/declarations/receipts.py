@@ -73,13 +73,16 @@ def issue(transaction: Transaction, key: SigningKey, row: RowMapping, *, under: 
     return identity
 
 
-def revoke(transaction: Transaction, identity: str) -> None:
-    """What was issued about a declaration no longer stands: its receipts, and its items' certificates."""
+def revoke(transaction: Transaction, identity: str) -> list[str]:
+    """What was issued about a declaration no longer stands: its items' certificates, its receipts; returns these."""
     present = now_text()
-    for table in (receipt, item):
-        transaction.connection.execute(
-            update(table).where(table.c.declaration == identity, table.c.revoked.is_(None)).values(revoked=present)
-        )
+    valid = (receipt.c.declaration == identity, receipt.c.revoked.is_(None))
+    revoked = [str(row[0]) for row in transaction.connection.execute(select(receipt.c.id).where(*valid))]
+    transaction.connection.execute(update(receipt).where(*valid).values(revoked=present))
+    transaction.connection.execute(
+        update(item).where(item.c.declaration == identity, item.c.revoked.is_(None)).values(revoked=present)
+    )
+    return revoked
 
 
 def find(connection: Connection, identity: str) -> Signed:

@@ -26,7 +26,7 @@ declaration = Table(
     Column("risk", Text, nullable=False, default="{}"),
     Column("draw", String(64), nullable=False, default=""),
     Column("on_documents", Boolean, nullable=False, default=False),
-    Column("spot_checked", Boolean, nullable=False, default=False),
+    Column("spot_check", String(16), nullable=False, default=""),  # chosen, not_chosen; empty: not looked at yet
     Column("order_id", String(64)),
     Column("inspector", String(64), nullable=False, default=""),
     Column("result", String(16), nullable=False, default=""),
@@ -35,7 +35,7 @@ declaration = Table(
     Index("declaration_by_state", "state", "received"),
     Index("declaration_by_order", "order_id"),
 )
-"""`lookup` is a keyed digest of both numbers, `due` when the present state should be over, `risk` the score's inputs."""
+    Column("spot_check", String(16), nullable=False, default=""),  # chosen, not_chosen; empty: not looked at
 
 declaration_deed = Table(
     "declaration_deed",

@@ -1,8 +1,8 @@
-"""The tables of the exchange: what came in under which id, what goes out and how often it was tried, where ships are."""
+"""The tables of the exchange: what came in under which id, what goes out and how often it was tried, ships."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
 from inspection_center.database.metadata import NumberKey, metadata
 
@@ -27,20 +27,31 @@ message = Table(
 )
 """Signed messages that were taken, so that a recorded one is refused."""
 
+outgoing = Table(
+    "exchange_outgoing",
+    metadata,
+    Column("number", NumberKey, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("type", String(64), nullable=False),
+    Column("created", String(27), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("addressed", Boolean, nullable=False, default=False),
+    Index("exchange_outgoing_by_state", "addressed", "number"),
+)
+"""What others are told, written in the transaction of the deed itself; `addressed` once partners have their deliveries."""
+
 delivery = Table(
     "exchange_delivery",
     metadata,
     Column("number", NumberKey, primary_key=True, autoincrement=True),
-    Column("id", String(36), nullable=False, unique=True),
-    Column("target", String(64), nullable=False),
-    Column("type", String(64), nullable=False),
-    Column("body", Text, nullable=False),
-    Column("created", String(27), nullable=False),
+    Column("outgoing", NumberKey, nullable=False),
+    Column("partner", String(64), nullable=False),
     Column("state", String(16), nullable=False),  # waiting, delivered, dead
-    Column("attempts", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt", String(27), nullable=False),
     Column("changed", String(27), nullable=False),
     Column("fault", Text, nullable=False, default=""),
+    UniqueConstraint("outgoing", "partner"),
     Index("exchange_delivery_by_state", "state", "next_attempt"),
 )
 

@@ -19,6 +19,8 @@ from inspection_center.service import center_of
 from inspection_contract.resources import share
 
 LANGUAGES = ("zh", "en")
+PARTS = ("console", "declarations", "public")
+"""Files of texts; no two have the same key."""
 LANGUAGE_COOKIE = "inspection_language"
 _FOLDER = Path(__file__).resolve().parents[1]
 SEVERITIES = ("info", "notice", "warning", "alarm", "emergency")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table
+from sqlalchemy import Column, String, Table
 
 from inspection_center.database.metadata import metadata
 
@@ -10,6 +10,5 @@ used_challenge = Table(
     "public_used_challenge",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("expires", String(27), nullable=False),
-    Index("public_used_challenge_by_time", "expires"),
 )
+"""The time a challenge expires [s since 1970, twelve digits] and its id: ordered by time."""
