@@ -6,6 +6,7 @@ themselves before a case is opened.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,9 +26,10 @@ Mask = NDArray[np.bool_]
 HOUR_US = 3_600_000_000
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 (multiplicative hashing).
 _LONGEST = 500
-_WEIGHTS: Hashes = np.random.Generator(np.random.PCG64(2026)).integers(
-    1, 2**64, _LONGEST + 1, dtype=np.uint64, endpoint=False
-) | np.uint64(1)
+# Odd numbers without a pattern, the same for ever: what is remembered outlives versions of numpy.
+_WEIGHTS: Hashes = np.frombuffer(
+    hashlib.shake_256(b"inspection supervision").digest(8 * (_LONGEST + 1)), dtype="<u8"
+).astype(np.uint64) | np.uint64(1)
 
 
 class EventRow(NamedTuple):
