@@ -15,6 +15,7 @@ from inspection_center.audit.log import record, sign_checkpoint
 from inspection_center.clock import now_text
 from inspection_center.commands.issuing import expire
 from inspection_center.database import schema
+from inspection_center.database.partitions import drop_days, prepare_days
 from inspection_center.database.writer import StorageError, Transaction
 from inspection_center.service import Center
 from inspection_center.settings import RetentionSettings
@@ -33,6 +34,7 @@ async def keep_house(center: Center) -> None:
         try:
             await center.write(lambda transaction: (expire(transaction), sign_checkpoint(transaction, center.key)))
             if rounds % _RETENTION_ROUNDS == 0:
+                await center.write(lambda transaction: prepare_days(transaction.connection))
                 await remove_old(center)
         except StorageError as error:
             _LOG.warning("house-keeping waits: %s", error)
@@ -55,6 +57,7 @@ async def remove_old(center: Center) -> int:
         await center.write(lambda transaction, chunk=chunk: _mark_removed(transaction, chunk))  # type: ignore[misc]
     if retention.events_days:
         before = now_text(-timedelta(days=retention.events_days))
+        await center.write(lambda transaction: drop_days(transaction.connection, before))
         while await center.write(lambda transaction: _delete_events(transaction, before)) == _CHUNK:
             await asyncio.sleep(0)
     return len(hashes)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import create_engine, text
 
 from inspection_center.settings import Settings
 from tests.center.postgresql import postgresql, programs
 from tests.center.running import RunningCenter
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
@@ -20,18 +24,23 @@ def postgresql_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def empty_postgresql(postgresql_url: str) -> str:
+    """The session's server with nothing in it."""
+    engine = create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgresql_url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """Both databases the center runs on; each test gets an empty one."""
     if request.param == "sqlite":
         return ""
-    url = str(request.getfixturevalue("postgresql_url"))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return url
+    return str(request.getfixturevalue("empty_postgresql"))
 
 
 @pytest.fixture
@@ -46,3 +55,12 @@ def running_on_each(tmp_path: Path, database_url: str) -> Iterator[RunningCenter
     """A fresh center over each database."""
     with RunningCenter(tmp_path / "center", Settings(database_url=database_url)) as center:
         yield center
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

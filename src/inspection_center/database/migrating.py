@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from inspection_center.database.partitions import make_event_table
 from inspection_center.database.tables import metadata, schema
 from inspection_contract.errors import InputError
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest step in `migrations/versions`: what this program's tables look like."""
 _FIRST_REVISION = "0001"
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -35,8 +36,10 @@ def bring_up_to_date(connection: Connection, name: str | Path) -> None:
     found = revision(connection)
     if found is not None and found != REVISION:
         _migrate(connection, found, name)
+    if connection.dialect.name == "postgresql":
+        make_event_table(connection)
     metadata.create_all(connection)
-    if found is None:
+    if found != REVISION:
         _stamp(connection, REVISION)
 
 

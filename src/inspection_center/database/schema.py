@@ -282,7 +282,7 @@ watchlist_entry = Table(
     Column("id", String(64), primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("identifier", Text, nullable=False),
-    Column("birth_date", String(10), nullable=False, default=""),
+    Column("birth_date", Text, nullable=False, default=""),
     Column("advice", String(200), nullable=False, default=""),
     Column("expires", String(27)),
     Column("added_by", String(64), nullable=False),
