@@ -21,11 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inspection_center.api import audit, command_stream, events, health, ingest, layers, officers
 from inspection_center.database.writer import StorageError
+from inspection_center.exchange.delivering import deliver_for_ever
+from inspection_center.exchange.receivers import receive_for_ever
 from inspection_center.maintenance import keep_house
 from inspection_center.metrics import registry
-from inspection_center.pages import command, findings, fleet, handheld, office, sign_in
+from inspection_center.pages import command, findings, fleet, handheld, office, public, sign_in
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Problem, Unfit
+from inspection_center.public.limits import PublicLimits
 from inspection_center.service import Center
 from inspection_contract.envelope import first_fault
 
@@ -71,13 +74,17 @@ def create_app(center: Center) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await center.start()
-        house_keeping = asyncio.create_task(keep_house(center))
+        work = [keep_house(center), deliver_for_ever(center)]
+        work += [receive_for_ever(center, receiver) for receiver in center.partners.receivers]
+        tasks = [asyncio.create_task(one) for one in work]
         try:
             yield
         finally:
-            house_keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await house_keeping
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             await center.stop()
             center.close()
 
@@ -93,8 +100,9 @@ def create_app(center: Center) -> FastAPI:
     app.state.center = center
     app.state.metrics = registry(center)
     app.state.sign_in_limit = sign_in.RateLimit()
+    app.state.public_limits = PublicLimits()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, officers, layers, audit, sign_in, findings, command, fleet, handheld, office):
+    for module in (health, ingest, command_stream, events, officers, layers, audit, sign_in, findings, command, fleet, handheld, office, public):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)

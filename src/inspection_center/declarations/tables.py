@@ -35,7 +35,7 @@ declaration = Table(
     Index("declaration_by_state", "state", "received"),
     Index("declaration_by_order", "order_id"),
 )
-    Column("spot_check", String(16), nullable=False, default=""),  # chosen, not_chosen; empty: not looked at
+"""`lookup` is a keyed digest of both numbers, `due` when the state should be over, `risk` the score's inputs."""
 
 declaration_deed = Table(
     "declaration_deed",

@@ -38,7 +38,7 @@ outgoing = Table(
     Column("addressed", Boolean, nullable=False, default=False),
     Index("exchange_outgoing_by_state", "addressed", "number"),
 )
-"""What others are told, written in the transaction of the deed itself; `addressed` once partners have their deliveries."""
+"""What others are told, written in the deed's transaction; `addressed` once partners have their deliveries."""
 
 delivery = Table(
     "exchange_delivery",
