@@ -89,8 +89,8 @@ def test_a_store_that_is_away_is_told_and_readiness_sees_it(tmp_path: Path, s3: 
             assert not client.ready()
 
 
-def test_two_instances_tell_each_other_what_is_new(tmp_path: Path, postgresql_url: str, nats_url: str) -> None:
-    settings = Settings(database_url=postgresql_url, nats_url=nats_url)
+def test_two_instances_tell_each_other_what_is_new(tmp_path: Path, empty_postgresql: str, nats_url: str) -> None:
+    settings = Settings(database_url=empty_postgresql, nats_url=nats_url)
     (tmp_path / "two").mkdir()
     with RunningCenter(tmp_path / "one", settings) as one:
         shutil.copy(tmp_path / "one" / "signing.key", tmp_path / "two" / "signing.key")
