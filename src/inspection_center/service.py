@@ -19,10 +19,14 @@ from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import StorageError, Transaction, Writer
 from inspection_center.exchange.partners import read_partners
 from inspection_center.fanout import Fanout
-from inspection_center.plan.floor_plan import read_floor_plan
 from inspection_center.live import Camera, LivePictures
+from inspection_center.personal import Vault
+from inspection_center.plan.floor_plan import read_floor_plan
+from inspection_center.risk.versions import install_models
 from inspection_center.settings import Settings
+from inspection_center.supervision.following import Supervision
 from inspection_center.tail import Tail
+from inspection_center.watchlist import seal_clear_entries
 from inspection_contract.errors import InputError
 from inspection_contract.signatures import SigningKey
 
@@ -48,9 +52,12 @@ class Center:
         self.floor_plan = read_floor_plan(Path(settings.floor_plan)) if settings.floor_plan else None
         self.engine = open_database(state, settings)
         self.key: SigningKey = load_signing_key(state / KEY_FILE)
+        self.vault = Vault(self.key)
         self.partners = read_partners(Path(settings.exchange) if settings.exchange else None, self.key)
         self.blobs = _blob_store(state, settings)
         self.writer = Writer(self.engine)
+        self.writer.run(lambda transaction: seal_clear_entries(transaction, self.vault))
+        self.supervision = Supervision.open(self.engine, self.writer, settings.supervision)
         self.tail = Tail(self.engine)
         self.doorbells = Doorbells()
         self.live = LivePictures()
@@ -65,7 +72,8 @@ class Center:
         return await asyncio.wrap_future(self.writer.submit(job))
 
     async def start(self) -> None:
-        """Begin to tell news; called inside the running loop."""
+        """Bring the shipped risk models in and begin to tell news; called inside the running loop."""
+        await self.write(install_models)
         self.doorbells.start()
         await self.tail.start()
         if self.fanout is not None:
@@ -73,6 +81,7 @@ class Center:
 
     async def stop(self) -> None:
         """Let every listener go."""
+        await asyncio.to_thread(self.supervision.close)
         await self.tail.stop()
         self.doorbells.close()
         if self.fanout is not None:

@@ -43,6 +43,21 @@ class MapOrigin(BaseModel):
     turn_deg: Annotated[float, Field(ge=-360, le=360)] = 0.0
 
 
+class SupervisionSettings(BaseModel):
+    """Supervision of enforcement (docs/supervision.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: str = ""
+    """A folder with risk points; empty: the shipped ones."""
+    time_zone: str = "Asia/Shanghai"
+    """Of the port, for hours of the day and weekdays."""
+    lateness_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long what happens may take to be told; it is judged after that."""
+    interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Between two looks at what has happened."""
+
+
 class Settings(BaseModel):
     """All settings of one installation."""
 
@@ -76,6 +91,7 @@ class Settings(BaseModel):
     spot_check_rate: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Which part of the releases on documents is checked against the goods."""
     retention: RetentionSettings = RetentionSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
 
 
 def read_settings(path: Path | None) -> Settings:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from fastapi.concurrency import run_in_threadpool
@@ -22,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from inspection_center.clock import now_text
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.settings import SupervisionSettings
 from inspection_center.supervision import counting, tables, timers
 from inspection_center.supervision.cases import microseconds_of, read_rows, take_in, withdraw_answered
 from inspection_center.supervision.columns import Batch, EventRow
@@ -31,6 +34,7 @@ from inspection_center.supervision.engine import Engine as RuleEngine
 from inspection_center.supervision.events import FOLDER
 from inspection_center.supervision.reading import RuleBook, read_rule_book
 from inspection_center.supervision.rules import Absence, RiskPoint
+from inspection_contract.errors import InputError
 from inspection_contract.resources import share
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ class Supervision:
         book: the risk points and how their cases are handled.
         zone: the port's time zone.
         lateness: how long events may take to arrive; they are judged after it.
+        interval_s: between two rounds.
         page: events read at once.
     """
 
@@ -61,9 +66,11 @@ class Supervision:
         book: RuleBook,
         zone: ZoneInfo,
         lateness: timedelta,
+        interval_s: float = 1.0,
         page: int = 20_000,
     ) -> None:
         self.book = book
+        self.interval_s = interval_s
         self._engine = engine
         self._writer = writer
         self._zone = zone
@@ -73,6 +80,27 @@ class Supervision:
         self._number = 0
         self._late = 0
         self._saved_us = BEGINNING_US
+        self._working = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, engine: Engine, writer: Writer, settings: SupervisionSettings) -> Supervision:
+        """Supervision as the settings say.
+
+        Raises:
+            InputError: the risk points or the time zone cannot be used.
+        """
+        try:
+            zone = ZoneInfo(settings.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise InputError("supervision.time_zone", f"there is no time zone {settings.time_zone}") from error
+        book = rule_book(Path(settings.rules) if settings.rules else None)
+        return cls(engine, writer, book, zone, timedelta(seconds=settings.lateness_s), settings.interval_s)
+
+    def close(self) -> None:
+        """Finish the present round and begin no other."""
+        with self._working:
+            self._closed = True
 
     def round(self) -> int:
         """Read, judge and store once; returns how many events were read.
@@ -80,15 +108,18 @@ class Supervision:
         Raises:
             StorageError: the database does not take it; nothing was stored, the next round begins from there.
         """
-        try:
-            return self._round()
-        except PositionMoved:
-            self._rules = None
-            return 0
-        except BaseException:
-            # Memory has gone ahead of what is stored: the next round starts from the stored state.
-            self._rules = None
-            raise
+        with self._working:
+            if self._closed:
+                return 0
+            try:
+                return self._round()
+            except PositionMoved:
+                self._rules = None
+                return 0
+            except BaseException:
+                # Memory has gone ahead of what is stored: the next round starts from the stored state.
+                self._rules = None
+                raise
 
     def catch_up(self) -> None:
         """Rounds until nothing is left to read."""
@@ -97,10 +128,9 @@ class Supervision:
 
     def ring(self) -> None:
         """Carry out what timers demand."""
-        with self._engine.connect() as connection:
-            due = timers.due(connection)
-        if due:
-            self._writer.run(lambda transaction: timers.ring(transaction, self.book))
+        with self._working, self._engine.connect() as connection:
+            if not self._closed and timers.due(connection):
+                self._writer.run(lambda transaction: timers.ring(transaction, self.book))
 
     def _round(self) -> int:
         rules = self._rules or self._restore()
@@ -180,8 +210,9 @@ class Supervision:
         return rules
 
 
+@cache
 def rule_book(folder: Path | None = None) -> RuleBook:
-    """The installation's risk points, or those of another folder.
+    """The installation's risk points, or those of another folder; read once in a process.
 
     Raises:
         InputError: they cannot be used.
@@ -189,7 +220,7 @@ def rule_book(folder: Path | None = None) -> RuleBook:
     return read_rule_book(folder or share() / "config" / FOLDER)
 
 
-async def supervise(supervision: Supervision, interval_s: float) -> None:
+async def supervise(supervision: Supervision) -> None:
     """Run for ever: rounds and timers; a database that is away is tried again."""
     while True:
         try:
@@ -197,7 +228,7 @@ async def supervise(supervision: Supervision, interval_s: float) -> None:
             await run_in_threadpool(supervision.ring)
         except (StorageError, DBAPIError) as error:
             _LOG.warning("supervision waits: %s", error)
-        await asyncio.sleep(interval_s)
+        await asyncio.sleep(supervision.interval_s)
 
 
 def read_events(connection: Connection, after: int, limit: int) -> tuple[list[EventRow], str]:
