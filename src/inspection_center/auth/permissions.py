@@ -20,6 +20,8 @@ Permission = Literal[
     "accounts.write",
     "robots.enrol",
     "robot.report",
+    "personal.read",
+    "personal.erase",
     "declarations.read",
     "declarations.receive",
     "declarations.review",
@@ -27,6 +29,11 @@ Permission = Literal[
     "declarations.decide",
     "exchange.read",
     "exchange.write",
+    "risk.read",
+    "risk.assess",
+    "risk.write",
+    "draws.read",
+    "draws.write",
 ]
 
 PERMISSIONS: dict[Permission, frozenset[str]] = {
@@ -42,6 +49,8 @@ PERMISSIONS: dict[Permission, frozenset[str]] = {
     "accounts.write": frozenset({"administrator"}),
     "robots.enrol": frozenset({"administrator"}),
     "robot.report": frozenset({"robot"}),
+    "personal.read": frozenset({"officer", "supervisor"}),
+    "personal.erase": frozenset({"supervisor", "administrator"}),
     "declarations.read": frozenset({"officer", "supervisor", "auditor"}),
     "declarations.receive": frozenset({"officer", "supervisor"}),
     "declarations.review": frozenset({"officer", "supervisor"}),
@@ -49,6 +58,11 @@ PERMISSIONS: dict[Permission, frozenset[str]] = {
     "declarations.decide": frozenset({"officer", "supervisor"}),
     "exchange.read": frozenset({"supervisor", "auditor", "administrator"}),
     "exchange.write": frozenset({"supervisor", "administrator"}),
+    "risk.read": frozenset({"officer", "supervisor", "auditor"}),
+    "risk.assess": frozenset({"officer", "supervisor"}),
+    "risk.write": frozenset({"supervisor"}),
+    "draws.read": frozenset({"officer", "supervisor", "auditor"}),
+    "draws.write": frozenset({"supervisor"}),
 }
 
 

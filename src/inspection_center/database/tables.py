@@ -5,10 +5,23 @@ from __future__ import annotations
 from inspection_center.database import schema
 from inspection_center.database.metadata import metadata
 from inspection_center.declarations import tables as declarations
+from inspection_center.draws import tables as draws
 from inspection_center.exchange import tables as exchange
 from inspection_center.handheld import tables as handheld
 from inspection_center.plan import tables as plan
 from inspection_center.public import tables as public
+from inspection_center.risk import tables as risk
 from inspection_center.supervision import tables as supervision
 
-__all__ = ["declarations", "exchange", "handheld", "metadata", "plan", "public", "schema", "supervision"]
+__all__ = [
+    "declarations",
+    "draws",
+    "exchange",
+    "handheld",
+    "metadata",
+    "plan",
+    "public",
+    "risk",
+    "schema",
+    "supervision",
+]

@@ -78,6 +78,8 @@ class OfficerRule(_Part):
     workload_halves_at: Annotated[float, Field(gt=0, le=1000)] = 2.0
     """So many inspections more than the least loaded officer halve the chance."""
     at_most_a_draw: _Count = 0
+    requires: dict[str, tuple[str, ...]] = {}
+    """Qualifications that an object of a risk model asks for."""
 
     @model_validator(mode="after")
     def _can_be_met(self) -> OfficerRule:

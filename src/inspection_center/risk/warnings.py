@@ -26,7 +26,7 @@ COLUMNS = ("id", "source", "kind", "severity", "hs_code", "origin", "producer", 
 _Short = Annotated[str, Field(max_length=200)]
 
 
-class Warning(BaseModel):  # noqa: A001 - the word of the field
+class GoodsWarning(BaseModel):
     """One warning of a list.
 
     `severity`: 1 notice, 2 minor, 3 grave, 4 danger to life.
@@ -57,7 +57,7 @@ class Warning(BaseModel):  # noqa: A001 - the word of the field
         return ({"severity": 2}.get(info.field_name) if value == "" else value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _names_something(self) -> Warning:
+    def _names_something(self) -> GoodsWarning:
         if not (self.hs_code or self.producer or self.lot or self.words):
             raise ValueError("names neither HS code, producer, lot nor words: it would match everything")
         for text in (self.source, self.producer, self.lot, self.words, self.text):
@@ -84,7 +84,7 @@ class Goods:
         return Goods(**known)
 
 
-def read_warnings(content: str) -> list[Warning]:
+def read_warnings(content: str) -> list[GoodsWarning]:
     """Read a list: CSV with a header of `COLUMNS`, or JSON: a list of objects with the same names.
 
     Raises:
@@ -99,7 +99,7 @@ def read_warnings(content: str) -> list[Warning]:
     found, places = [], dict[str, str]()
     for place, row in rows:
         try:
-            warning = Warning.model_validate(row)
+            warning = GoodsWarning.model_validate(row)
         except ValidationError as error:
             raise Unfit(f"{place}: {first_fault(error)}") from error
         if warning.id in places:
@@ -112,9 +112,9 @@ def read_warnings(content: str) -> list[Warning]:
 class Matcher:
     """Finds the warnings that match goods, by an index over what each names most sharply."""
 
-    def __init__(self, warnings: Iterable[Warning]) -> None:
-        self._by_key: dict[tuple[str, str], list[Warning]] = {}
-        self._by_words: list[Warning] = []
+    def __init__(self, warnings: Iterable[GoodsWarning]) -> None:
+        self._by_key: dict[tuple[str, str], list[GoodsWarning]] = {}
+        self._by_words: list[GoodsWarning] = []
         for warning in warnings:
             if warning.lot:
                 key = ("lot", _fold(warning.lot))
@@ -127,7 +127,7 @@ class Matcher:
                 continue
             self._by_key.setdefault(key, []).append(warning)
 
-    def match(self, goods: Goods) -> list[Warning]:
+    def match(self, goods: Goods) -> list[GoodsWarning]:
         """Warnings that match, the gravest first."""
         keys = [("lot", _fold(goods.lot)), ("producer", _fold(goods.producer))]
         keys += [("hs", goods.hs_code[:length]) for length in range(1, len(goods.hs_code) + 1)]
@@ -135,13 +135,13 @@ class Matcher:
         hits = [warning for warning in candidates + self._by_words if _agrees(warning, goods)]
         return sorted(hits, key=lambda warning: (-warning.severity, warning.id))
 
-    def match_any(self, goods: Sequence[Goods]) -> list[Warning]:
+    def match_any(self, goods: Sequence[Goods]) -> list[GoodsWarning]:
         """Warnings that match any of several goods, each once, the gravest first."""
         hits = {warning.id: warning for one in goods for warning in self.match(one)}
         return sorted(hits.values(), key=lambda warning: (-warning.severity, warning.id))
 
 
-def warning_facts(hits: Sequence[Warning]) -> dict[str, float]:
+def warning_facts(hits: Sequence[GoodsWarning]) -> dict[str, float]:
     """What the models are told: how many match, and how grave the gravest is."""
     return {
         "warning_matches": float(len(hits)),
@@ -149,7 +149,7 @@ def warning_facts(hits: Sequence[Warning]) -> dict[str, float]:
     }
 
 
-def _agrees(warning: Warning, goods: Goods) -> bool:
+def _agrees(warning: GoodsWarning, goods: Goods) -> bool:
     return (
         goods.hs_code.startswith(warning.hs_code)
         and (not warning.origin or warning.origin == goods.origin)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inspection_center.risk.model import LEVELS, RiskModel
-from inspection_center.risk.scoring import FactError, Facts, score
+from inspection_center.risk.scoring import FactError, Facts, read_columns, score
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def compare(
     taken, refused = [], dict[int, str]()
     for case in cases:
         try:
-            score(new, [_known(new, case[2])])
+            read_columns(new.data.facts, [_known(new, case[2])])
             taken.append(case)
         except FactError as error:
             refused[case[0]] = str(error)
@@ -75,7 +75,7 @@ def compare(
             scores = (float(before.score[index]), float(after.score[index]))
             changes.append(Change(number, reference, *pair, *scores, outcome))
     failed = np.array([case[3] == "failed" for case in taken])
-    caught = {
+    caught: dict[str, tuple[int, int]] = {
         level: (int((failed & (before.level == i)).sum()), int((failed & (after.level == i)).sum()))
         for i, level in enumerate(LEVELS)
     }
