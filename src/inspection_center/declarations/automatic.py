@@ -7,9 +7,10 @@ import json
 import logging
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, exists, or_, select, update
 
 from inspection_center.auth.permissions import Principal
+from inspection_center.clock import now_text
 from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
 from inspection_center.declarations import handling, receipts
@@ -24,6 +25,7 @@ from inspection_center.draws.outcomes import draw_of
 from inspection_center.exchange.outbox import announce_revocation
 from inspection_center.problems import Conflict, NotFound
 from inspection_center.risk.cases import assess
+from inspection_center.risk.tables import risk_case
 from inspection_center.supervision.events import emit
 from inspection_contract.signatures import SigningKey
 
@@ -57,7 +59,7 @@ def accept(transaction: Transaction, key: SigningKey, actor: str, source: str, n
         CENTER_ACTOR,
         MODELS[new.kind],
         identity,
-        new.attributes,
+        facts_of(new),
         company=new.registration_number,
         goods=[goods_of(item) for item in new.items],
     )
@@ -83,6 +85,17 @@ def accept(transaction: Transaction, key: SigningKey, actor: str, source: str, n
     return identity
 
 
+def facts_of(new: NewDeclaration) -> dict[str, bool | float | str]:
+    """What the risk model is told: the attributes, and of goods what their items add up to."""
+    facts = dict(new.attributes)
+    if new.kind == "goods":
+        if all(item.weight_kg > 0 for item in new.items):
+            facts.setdefault("mass_kg", sum(item.weight_kg for item in new.items))
+        if all(item.currency == "USD" and item.value > 0 for item in new.items):
+            facts.setdefault("value_usd", sum(item.value for item in new.items))
+    return facts
+
+
 def goods_of(item: Item) -> dict[str, str]:
     """An item as warnings about goods are matched against it."""
     lot = {"lot": item.code} if item.code_kind == "lot" else {}
@@ -100,9 +113,13 @@ def work(transaction: Transaction, key: SigningKey, spot_check_rate: float) -> N
 def follow_draws(transaction: Transaction, key: SigningKey) -> None:
     """What was drawn is selected and ordered; what was not drawn goes to the review of its documents."""
     table = declaration
+    scored, selected = table.c.state == State.SCORED.value, table.c.state == State.SELECTED.value
     waiting = transaction.connection.execute(
         select(table.c.id, table.c.state)
-        .where(table.c.state.in_((State.SCORED.value, State.SELECTED.value)))
+        .where(
+            or_(scored, and_(selected, table.c.due > now_text())),
+            exists().where(risk_case.c.reference == table.c.id, risk_case.c.drawn.in_(("selected", "not_selected"))),
+        )
         .order_by(table.c.received)
         .limit(_CHUNK)
     ).all()
@@ -125,8 +142,11 @@ def _order(transaction: Transaction, key: SigningKey, identity: str, officers: t
     try:
         give(transaction, key, CENTER, identity, inspectors=officers, robot=None, due=ORDER_LIFE, reason=draw)
     except (Conflict, NotFound) as problem:
-        # It stays selected, becomes overdue and is shown; a supervisor sends somebody else.
+        # It stays selected, is overdue at once and therefore shown; a supervisor sends somebody else.
         savepoint.rollback()
+        transaction.connection.execute(
+            update(declaration).where(declaration.c.id == identity).values(due=now_text())
+        )
         _LOG.warning("declaration %s cannot be ordered as drawn: %s", identity, problem)
         return
     savepoint.commit()
