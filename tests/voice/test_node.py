@@ -3,6 +3,7 @@ from __future__ import annotations
 import array
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def voice(ros_graph: Any, module: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module, "find_player", lambda _: CaptionPlayer(100.0))
     node = ros_graph.make(module.VoiceNode, overrides={"source": "none"})
     ros_graph.activate(node)
+    ros_graph.spin_until(lambda: node._reception is not None)
     return node
 
 
@@ -127,6 +129,25 @@ def test_an_announcement_of_the_center_is_said_once_in_both_languages(
     assert said.count("Attention please.") == 1 and said.count("请注意。") == 1
 
 
+def test_while_the_answers_load_a_typed_question_is_told_to_wait(
+    ros_graph: Any, module: Any, retriever: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def slow(*_: Any) -> Any:
+        assert go.wait(60)
+        return retriever
+
+    monkeypatch.setattr(module, "Retriever", slow)
+    node = ros_graph.make(module.VoiceNode, overrides={"source": "none"})
+    ros_graph.activate(node)
+    early = ask(ros_graph, "可以带苹果吗")
+    assert early.refused and "请稍后再问" in early.answer
+    go.set()
+    ros_graph.spin_until(lambda: node._reception is not None)
+    assert ask(ros_graph, "可以带苹果吗").answer_id == "fresh-fruit"
+
+
 def missing(name: str) -> Path:
     raise InputError(name, "model not found")
 
@@ -167,7 +188,7 @@ class Room:
         self.captions: list[Any] = graph.record(Answer, "voice/answers", qos.EVENT)
         self.detections: list[Any] = graph.record(Detection, "detections", qos.ALARM)
         self.microphone = graph.probe.create_publisher(Int16MultiArray, "microphone/audio", qos.EVENT)
-        graph.spin_until(lambda: node._recogniser is not None and self.microphone.get_subscription_count() == 1)
+        graph.spin_until(lambda: node._models.recogniser is not None and self.microphone.get_subscription_count() == 1)
 
     def hear(self, samples: Any) -> None:
         """Sound at the microphone, in blocks of 100 ms."""

@@ -29,6 +29,8 @@ LOUD_OVER_ECHO_DB = 10.0
 AMBIENT_S = 5.0
 """Time constant of the estimate of the ambient noise [s]."""
 
+NO_MODEL = "no speech model"
+
 QUIETEST_DBFS = -60.0
 """What the ambient noise is taken for before any was heard."""
 
@@ -175,7 +177,7 @@ class Listener:
         duration_s = len(audio) / RATE_HZ
         fault = level(audio).fault or ("cut" if cut else "")
         if self._hears is None:
-            self._on_utterance(Utterance(self._start_s, duration_s, "und", "", 0.0, (), "no speech model"))
+            self._on_utterance(Utterance(self._start_s, duration_s, "und", "", 0.0, (), NO_MODEL))
             return
         if self._cleans is not None:
             self._hears.feed(self._cleans.finish())

@@ -20,34 +20,31 @@ from std_msgs.msg import Header, Int16MultiArray
 
 from inspection_contract.errors import InputError
 from inspection_contract.resources import state
-from inspection_robot.model_files import find
 from inspection_robot.ros import qos
 from inspection_robot.ros.frames import Frames, TransformError
 from inspection_robot.ros.node import InspectionNode, Level, Part, Severity, run
 from inspection_robot.ros.voice_messages import to_answer, to_hand_over, to_utterance
-from inspection_robot.voice.attention import Attention
+from inspection_robot.voice.attention import Attention, Wake
 from inspection_robot.voice.audio import Microphone
-from inspection_robot.voice.denoising import MODEL as DENOISER
-from inspection_robot.voice.denoising import Denoiser
 from inspection_robot.voice.dialogue import Dialogue, Reply
-from inspection_robot.voice.knowledge import LANGUAGES, Language
+from inspection_robot.voice.knowledge import LANGUAGES, Language, load
 from inspection_robot.voice.knowledge_update import knowledge_in_use, newest_change
-from inspection_robot.voice.listening import Listener, Utterance
+from inspection_robot.voice.listening import NO_MODEL, Listener, Utterance
 from inspection_robot.voice.parameters import VoiceParameters
 from inspection_robot.voice.phrases import Phrases
 from inspection_robot.voice.player import find_player
 from inspection_robot.voice.privacy import TranscriptStore
 from inspection_robot.voice.reception import Outcome, Reception
-from inspection_robot.voice.recognition import Recogniser, folders, grammar_phrases, installed_models
+from inspection_robot.voice.recognition import grammar_phrases
 from inspection_robot.voice.retrieval import Retriever
 from inspection_robot.voice.speaker import Caption, Priority, Speaker, Speech, gain_for
+from inspection_robot.voice.speech_models import SpeechModels
 from inspection_robot.voice.synthesis import Synthesiser
 from inspection_robot.voice.text import language_of
 from inspection_robot.voice.vad import CHUNK, EndPointing
 
 FEEDBACK_S = 0.1
 RELOAD_S = 5.0
-MODELS_AGAIN_S = 60.0
 PURGE_S = 3600.0
 AUDIO_QUEUE = 50
 SILENT_STREAM_S = 0.5
@@ -61,12 +58,10 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("voice", VoiceParameters, **kwargs)
         self._speaker: Speaker | None = None
-        self._recogniser: Recogniser | None = None
+        self._reception: Reception | None = None
+        self._models: SpeechModels | None = None
         self._listener: Listener | None = None
         self._microphone: Microphone | None = None
-        self._denoiser: Denoiser | None = None
-        self._models_text = ""
-        self._models_tried_s = 0.0
         self._asking = threading.Lock()
         self._hearing = threading.Condition()
         self._sound: list[np.ndarray[Any, np.dtype[np.int16]]] = []
@@ -74,23 +69,23 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     # Lifecycle.
 
     def configure(self) -> None:
-        """Load answers and phrases, make topics, the service and the action: from here on it can be typed to.
+        """Make topics, the service and the action, and begin to load the answers.
 
-        Speech models are loaded after activation, in processes of their own; the synthesiser starts when first needed.
+        Answers and speech models load in the background, models in processes of their own; until the answers are there
+        a typed question is told to wait.
         """
         p = self.parameters
         self._announced: set[str] = set()
-        self._phrases = phrases = Phrases()
-        self._knowledge_changed = newest_change(state())
-        base = knowledge_in_use(state())
+        self._phrases = Phrases()
         self._frames = Frames(self)
         self._attention = Attention(p.near_m, time.monotonic)
-        retriever = Retriever(base, date.today())
-        dialogue = Dialogue(retriever, phrases, time.monotonic, p.session_time_out_s, p.officer_wait_s)
         self._transcripts = TranscriptStore(state() / "voice" / "transcripts", p.retention_days)
-        self._reception = Reception(
-            dialogue, self._attention, self._transcripts, phrases, p.wake, time.monotonic  # type: ignore[arg-type]  # one of the choices
-        )  # fmt: skip
+        if p.source != "none":
+            self._models = SpeechModels(p.model_en, p.model_zh, self._on_partial, time.monotonic)
+        self._loading = self.create_worker("answers", self._load_answers, stall_after_s=120.0)
+        self._models_loading = self.create_worker("speech_models", self._load_models, stall_after_s=120.0)
+        self._knowledge_changed = newest_change(state())
+        self._loading.offer(self._knowledge_changed)
         player = find_player(p.speaker_device)
         self._player_name = player.name
         self._synthesiser = Synthesiser()
@@ -109,20 +104,17 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         """Listen."""
         p = self.parameters
         self._purge()
-        self._loading = self.create_worker("answers", self._load_answers, stall_after_s=120.0)
-        self._models_loading = self.create_worker("speech_models", self._load_models, stall_after_s=120.0)
         self.create_timer(RELOAD_S, self._look_around, clock=self.steady_clock)
         self.create_timer(PURGE_S, self._purge, clock=self.steady_clock)
         if p.source == "none":
             return
         settings = EndPointing(threshold=p.speech_threshold, silence_s=p.end_silence_s)
         self._listener = Listener(
-            self._recogniser, self._on_utterance, self._on_speech, settings, on_onset=self._on_onset,
-            denoiser=self._denoiser, denoise_below_db=p.denoise_below_db,
+            None, self._on_utterance, self._on_speech, settings, on_onset=self._on_onset,
+            denoise_below_db=p.denoise_below_db,
         )  # fmt: skip
+        self._equip()
         self._stream_began = self.get_clock().now()
-        if self._recogniser is None:
-            self._try_models()
         if p.source == "microphone":
             self._microphone = Microphone(p.microphone_device)
             self.create_loop("microphone", self._record)
@@ -141,66 +133,78 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         """End the processes."""
         if self._speaker is not None:
             self._speaker.close()
-        if self._recogniser is not None:
-            self._recogniser.close()
-        self._speaker = self._recogniser = None
+        if self._models is not None:
+            self._models.close()
+        self._speaker = self._models = self._reception = None
 
     def diagnose(self) -> Iterable[Part]:
         """Listening, speaking and answers."""
         if self.parameters.source == "none":
             yield Part("listening", Level.OK, "typed questions only")
-        elif self._recogniser is None:
-            yield Part("listening", Level.WARNING, self._models_text or "not listening yet")
         else:
-            listener = self._listener
-            values: dict[str, object] = {"source": self.parameters.source}
+            listener, values = self._listener, {"source": self.parameters.source}
             if listener is not None:
-                values |= {"ambient_dbfs": round(listener.ambient_dbfs, 1), "denoised": listener.denoised}
-            cleaned = "" if self._denoiser is not None else f"; no denoiser ({DENOISER} is not installed)"
-            languages = ", ".join(sorted(self._recogniser.languages))
-            yield Part("listening", Level.OK, f"hears {languages}{cleaned}", values)
+                values |= {"ambient_dbfs": f"{listener.ambient_dbfs:.1f}", "denoised": str(listener.denoised)}
+            hears = self._models is not None and self._models.recogniser is not None
+            yield Part(
+                "listening", Level.OK if hears else Level.WARNING, self._models.text if self._models else "", values
+            )
         if self._speaker is not None:
             silent = self._player_name == NO_ALSA_CARD
             text = "no sound card: captions only" if silent else f"plays through {self._player_name}"
-            values = {"synthesiser_restarts": self._synthesiser.restarts}
-            yield Part("speaking", Level.WARNING if silent else Level.OK, text, values)
-            base = self._reception.dialogue.retriever.base
-            version = f", update {base.version}" if base.version else ""
-            yield Part(
-                "answers", Level.OK if base.entries else Level.ERROR, f"{len(base.entries)} answers{version}",
-                {"entries": len(base.entries), "version": base.version},
-            )  # fmt: skip
+            restarts = {"synthesiser_restarts": self._synthesiser.restarts}
+            yield Part("speaking", Level.WARNING if silent else Level.OK, text, restarts)
+            yield self._answers_part()
 
-    # Speech models. They load in the background, and again when they were not there.
+    def _answers_part(self) -> Part:
+        reception = self._reception
+        if reception is None:
+            return Part("answers", Level.WARNING, "answers are loading")
+        base = reception.dialogue.retriever.base
+        level, version = Level.OK if base.entries else Level.ERROR, f", update {base.version}" if base.version else ""
+        return Part("answers", level, f"{len(base.entries)} answers{version}", {"entries": len(base.entries)})
 
-    def _try_models(self) -> None:
-        self._models_text, self._models_tried_s = "speech models are loading: type meanwhile", time.monotonic()
-        self._models_loading.offer(0)
+    # Answers and speech models load in the background, models again when they were not there.
 
-    def _load_models(self, _: int) -> None:
-        """Start the recognisers; without models, or with broken ones, that is a fault and typing goes on."""
-        p = self.parameters
-        models = installed_models(folders(p.model_en, p.model_zh))
-        if not models:
-            self._models_text = "no speech model: type instead"
-            text = self._phrases.text("no_speech_model", "en")
-            self.fault("no_speech_model", text, Severity.WARNING, part="speech model")
-            return
-        if self._denoiser is None:
-            try:
-                self._denoiser = Denoiser(find(DENOISER))
-            except InputError as error:
-                self.get_logger().info(f"speech in noise is heard as it is: {error}")
-        phrases = grammar_phrases(self._reception.dialogue.retriever.base) if p.grammar else None
+    def _load_answers(self, _: float) -> None:
+        """Take the knowledge base into use; a bad one becomes a fault, and the one in use stays."""
         try:
-            recogniser = Recogniser(models, phrases, self._on_partial)
+            base = knowledge_in_use(state())
+            self.clear("knowledge_update_unfit")
         except InputError as error:
-            self._models_text = f"type instead: {error}"
-            raise
-        self._recogniser, listener = recogniser, self._listener
-        if listener is not None:
-            listener.denoiser, listener.recogniser = self._denoiser, recogniser
+            if self._reception is not None:
+                raise
+            self.fault("knowledge_update_unfit", str(error), part="answers")
+            base = load()
+        retriever = Retriever(base, date.today())
+        if self._reception is not None:
+            self._reception.dialogue.retriever = retriever
+            return
+        p = self.parameters
+        dialogue = Dialogue(retriever, self._phrases, time.monotonic, p.session_time_out_s, p.officer_wait_s)
+        wake: Wake = p.wake  # type: ignore[assignment]  # one of the parameter's choices
+        everything = (dialogue, self._attention, self._transcripts, self._phrases, wake, time.monotonic)
+        self._reception = Reception(*everything)
+        self._look_for_models()
+
+    def _look_for_models(self) -> None:
+        if self._models is not None and self._models.due and self._reception is not None:
+            self._models_loading.offer(time.monotonic())
+
+    def _load_models(self, _: float) -> None:
+        """Start the recognisers; without models, or with broken ones, that is a fault and typing goes on."""
+        assert self._reception is not None and self._models is not None
+        phrases = grammar_phrases(self._reception.dialogue.retriever.base) if self.parameters.grammar else None
+        if not self._models.load(phrases):
+            self.fault("no_speech_model", self._phrases.text("no_speech_model", "en"), Severity.WARNING, "speech model")
+            return
         self.clear("no_speech_model")
+        self._equip()
+
+    def _equip(self) -> None:
+        """Give the listener what has been loaded."""
+        if self._listener is not None and self._models is not None:
+            self._listener.denoiser, self._listener.recogniser = self._models.denoiser, self._models.recogniser
 
     # Listening. All of it runs in one loop, whatever the source.
 
@@ -248,7 +252,7 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         listener = self._listener
         if listener is not None and self._player_name != NO_ALSA_CARD:
             listener.robot_speaks(speaks)
-            if self._speaker is not None and self.parameters.volume_follows_noise:
+            if self._speaker and self.parameters.volume_follows_noise:
                 self._speaker.gain_db = gain_for(listener.ambient_dbfs)
 
     def _on_partial(self, language: Language, text: str) -> None:
@@ -258,11 +262,12 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         outcome: Outcome | None = None
         again: Reply | None = None
         ambient_dbfs = -math.inf if self._listener is None else self._listener.ambient_dbfs
+        reception = self._reception
         with self._asking:
-            if heard.language == "zh" or heard.language == "en":
-                outcome = self._reception.hear(heard.text, heard.language)  # type: ignore[arg-type]  # narrowed above
-            elif self._recogniser is not None:
-                again = self._reception.not_understood(ambient_dbfs)
+            if reception is not None and (heard.language == "zh" or heard.language == "en"):
+                outcome = reception.hear(heard.text, heard.language)  # type: ignore[arg-type]  # narrowed above
+            elif reception is not None and heard.fault != NO_MODEL:
+                again = reception.not_understood(ambient_dbfs)
         header = self._header(self._stamp_at(heard.start_s))
         message = to_utterance(header, heard, outcome.reply.session if outcome else "")
         self._utterances.publish(message)
@@ -298,6 +303,13 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         """Answer a typed question; it is shown, and said only when it was spoken."""
         language: Language | None = request.language if request.language in LANGUAGES else None
+        if self._reception is None:
+            response.refused, response.language = (
+                True,
+                language or ("zh" if language_of(request.text) == "zh" else "en"),
+            )
+            response.answer = self._phrases.text("starting", response.language)
+            return response
         with self._asking:
             outcome = self._reception.read(request.text, request.session, language)
         reply = outcome.reply
@@ -334,7 +346,8 @@ class VoiceNode(InspectionNode[VoiceParameters]):
 
     def _told(self, session: str) -> None:
         with self._asking:
-            self._reception.told(session)
+            if self._reception is not None:
+                self._reception.told(session)
 
     def _show(self, reply: Reply, shown_state: str, priority: Priority) -> None:
         self._answers.publish(to_answer(self._header(), reply, shown_state, int(priority)))
@@ -348,17 +361,11 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         if changed != self._knowledge_changed:
             self._knowledge_changed = changed
             self._loading.offer(changed)
-        listens = self.parameters.source != "none"
-        if listens and self._recogniser is None and time.monotonic() - self._models_tried_s > MODELS_AGAIN_S:
-            self._try_models()
+        self._look_for_models()
         with self._asking:
-            ended = self._reception.expire()
+            ended = [] if self._reception is None else self._reception.expire()
         for reply in ended:
             self._show(reply, "finished", Priority.ANSWER)
-
-    def _load_answers(self, _: float) -> None:
-        """Take the knowledge base into use; a bad one becomes a fault, and the one in use stays."""
-        self._reception.dialogue.retriever = Retriever(knowledge_in_use(state()), date.today())
 
     def _purge(self) -> None:
         self._transcripts.purge()
@@ -388,7 +395,7 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             )
 
         assert self._speaker is not None
-        if request.priority == Priority.INTERCEPTION:
+        if request.priority == Priority.INTERCEPTION and self._reception is not None:
             with self._asking:
                 self._reception.call()
         speech = Speech(text, Priority(request.priority), language, request.resume, caption)
@@ -418,7 +425,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         priority = Priority(min(int(message.priority), int(Priority.EMERGENCY)))
         texts: dict[Language, str] = {"zh": message.text_zh.strip(), "en": message.text_en.strip()}
         session = ""
-        if priority == Priority.ANSWER:  # while somebody waits for an officer, this is the answer
+        if (
+            priority == Priority.ANSWER and self._reception is not None
+        ):  # while somebody waits for an officer, this is the answer
             with self._asking:
                 session = self._reception.officer({language: text for language, text in texts.items() if text})
         for language, text in texts.items():
