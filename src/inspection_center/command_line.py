@@ -15,6 +15,7 @@ from inspection_center.auth import accounts
 from inspection_center.auth.permissions import OFFICER_ROLES
 from inspection_center.backup import back_up, restore
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.erasure import erase
 from inspection_center.problems import Problem
 from inspection_center.server import Listening, serve
 from inspection_center.service import open_database
@@ -43,8 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     link = commands.add_parser("link", help="print a path that signs an account in once")
     link.add_argument("name")
     link.set_defaults(run=_link)
-    erasing = commands.add_parser("erase", help="close an account for good and erase the person from the audit log")
-    erasing.add_argument("name")
+    erasing = commands.add_parser(
+        "erase", help="erase a person: destroy the key of what is sealed"
+    )
+    erasing.add_argument(
+        "subject", help="watchlist:ENTRY, session:ROBOT:SESSION, person:ROBOT:SUBJECT, or the name of an account"
+    )
     erasing.set_defaults(run=_erase)
     service = commands.add_parser("service-token", help="print a token for a program that acts in a role")
     service.add_argument("name")
@@ -143,8 +148,8 @@ def _service(arguments: argparse.Namespace) -> int:
 
 
 def _erase(arguments: argparse.Namespace) -> int:
-    entries = _write(arguments, lambda transaction: accounts.erase(transaction, _ACTOR, arguments.name))
-    print(f"{arguments.name}: erased from {entries} audit entries")
+    entries = _write(arguments, lambda transaction: erase(transaction, _ACTOR, arguments.subject))
+    print(f"{arguments.subject}: erased, also from {entries} audit entries")
     return 0
 
 

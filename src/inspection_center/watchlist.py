@@ -1,4 +1,4 @@
-"""The watch-list: kept here in the clear, given to each robot as digests and sealed names under its own key."""
+"""The watch-list: kept here sealed per person, given to each robot as digests and sealed names under its own key."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from inspection_center.commands.issuing import issue
 from inspection_center.database import schema
 from inspection_center.database.engine import row_dict
 from inspection_center.database.writer import Transaction
+from inspection_center.personal import ERASED, SEALED, Vault
 from inspection_center.problems import Conflict, NotFound, Unfit
 from inspection_contract.commands import WatchlistEntry, WatchlistUpdate
 from inspection_contract.sealing import identifier_digest, seal_name
@@ -28,15 +29,15 @@ _COLUMNS = ("id", "kind", "identifier", "birth_date", "advice", "expires")
 _MAXIMUM_ROWS = 100_000
 
 
-def list_entries(connection: Connection) -> list[dict[str, Any]]:
-    """Entries in force, by id."""
+def list_entries(connection: Connection, vault: Vault) -> list[dict[str, Any]]:
+    """Entries in force, by id, opened."""
     table = schema.watchlist_entry
     rows = connection.execute(
         select(table)
         .where(table.c.removed_version.is_(None), or_(table.c.expires.is_(None), table.c.expires > now_text()))
         .order_by(table.c.id)
     )
-    return [row_dict(row) for row in rows]
+    return _opened(connection, vault, [row_dict(row) for row in rows])
 
 
 def version(connection: Connection) -> int:
@@ -47,12 +48,12 @@ def version(connection: Connection) -> int:
     return int(value) if value is not None else 0
 
 
-def add_entries(transaction: Transaction, officer: Principal, rows: list[dict[str, str]]) -> int:
+def add_entries(transaction: Transaction, vault: Vault, officer: Principal, rows: list[dict[str, str]]) -> int:
     """Add entries and return the new version.
 
     Raises:
         Unfit: a row is not usable; the text names it.
-        Conflict: an id is taken.
+        Conflict: an id is taken, or is that of a person who was erased.
     """
     if not rows:
         raise Unfit("there is no entry")
@@ -60,6 +61,7 @@ def add_entries(transaction: Transaction, officer: Principal, rows: list[dict[st
     values = [
         {**_check(row, place), "added_by": officer.name, "added_version": number} for place, row in enumerate(rows, 1)
     ]
+    values = _sealed(transaction.connection, vault, values)
     try:
         with transaction.connection.begin_nested():
             transaction.connection.execute(insert(schema.watchlist_entry), values)
@@ -67,6 +69,33 @@ def add_entries(transaction: Transaction, officer: Principal, rows: list[dict[st
         raise Conflict("an id is there already, or twice in this list") from error
     record(transaction, officer.actor, "watchlist.added", str(number), entries=[row["id"] for row in values[:1000]])
     return number
+
+
+def forget_entry(transaction: Transaction, identity: str) -> None:
+    """Take an entry whose person was erased off the list, if it is on it."""
+    table = schema.watchlist_entry
+    transaction.connection.execute(
+        update(table).where(table.c.id == identity).values(identifier=ERASED, birth_date="", advice="")
+    )
+    transaction.connection.execute(
+        update(table)
+        .where(table.c.id == identity, table.c.removed_version.is_(None))
+        .values(removed_version=_next_version(transaction))
+    )
+
+
+def seal_clear_entries(transaction: Transaction, vault: Vault) -> None:
+    """Seal the entries that the first version kept in the clear."""
+    table = schema.watchlist_entry
+    rows = transaction.connection.execute(
+        select(table).where(table.c.identifier.not_like(f"{SEALED}%"), table.c.identifier != ERASED)
+    )
+    for entry in _sealed(transaction.connection, vault, [row_dict(row) for row in rows]):
+        transaction.connection.execute(
+            update(table)
+            .where(table.c.id == entry["id"])
+            .values(identifier=entry["identifier"], birth_date=entry["birth_date"])
+        )
 
 
 def remove_entry(transaction: Transaction, officer: Principal, identity: str) -> int:
@@ -106,7 +135,7 @@ def read_csv(content: str) -> list[dict[str, str]]:
     return rows
 
 
-def publish(transaction: Transaction, key: SigningKey, officer: Principal) -> list[str]:
+def publish(transaction: Transaction, vault: Vault, key: SigningKey, officer: Principal) -> list[str]:
     """Send every robot what it lacks: the changes since the version it was last sent, or all; returns the robots."""
     connection = transaction.connection
     present = version(connection)
@@ -116,14 +145,14 @@ def publish(transaction: Transaction, key: SigningKey, officer: Principal) -> li
     names = []
     for name, secret in robots.all():
         held = _held(connection, name)
-        update_for_robot = _update(connection, secret, held, present)
+        update_for_robot = _update(connection, vault, secret, held, present)
         issue(transaction, key, name, update_for_robot, officer.name, LIST_LIFE)
         names.append(str(name))
     record(transaction, officer.actor, "watchlist.published", str(present), robots=names)
     return names
 
 
-def _update(connection: Connection, secret: bytes, held: int | None, present: int) -> WatchlistUpdate:
+def _update(connection: Connection, vault: Vault, secret: bytes, held: int | None, present: int) -> WatchlistUpdate:
     table = schema.watchlist_entry
     in_force = or_(table.c.expires.is_(None), table.c.expires > now_text())
     query = select(table).where(table.c.removed_version.is_(None), in_force)
@@ -134,7 +163,8 @@ def _update(connection: Connection, secret: bytes, held: int | None, present: in
             select(table.c.id).where(or_(table.c.removed_version > held, table.c.expires <= now_text()))
         )
         removed = tuple(str(row[0]) for row in gone)
-    entries = tuple(_for_robot(row_dict(row), secret) for row in connection.execute(query))
+    rows = _opened(connection, vault, [row_dict(row) for row in connection.execute(query)])
+    entries = tuple(_for_robot(row, secret) for row in rows)
     return WatchlistUpdate(
         version=str(present),
         base_version="" if held is None else str(held),
@@ -204,6 +234,30 @@ def _check(row: dict[str, str], place: int) -> dict[str, Any]:
         "advice": row.get("advice", ""),
         "expires": None if moment is None else f"{moment}T23:59:59.999999Z",
     }
+
+
+def _sealed(connection: Connection, vault: Vault, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    personal = _personal(entries)
+    sealed = vault.seal(connection, personal)
+    if ERASED in sealed:
+        raise Conflict("an id is that of a person who was erased")
+    return _with(entries, [seal if text else "" for (_, text), seal in zip(personal, sealed, strict=True)])
+
+
+def _opened(connection: Connection, vault: Vault, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return _with(entries, vault.open(connection, _personal(entries)))
+
+
+def _personal(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What of each entry is personal, with its subject: identifier and date of birth by turns."""
+    return [(f"watchlist:{entry['id']}", entry[part]) for entry in entries for part in ("identifier", "birth_date")]
+
+
+def _with(entries: list[dict[str, Any]], texts: list[str]) -> list[dict[str, Any]]:
+    return [
+        {**entry, "identifier": identifier, "birth_date": birth}
+        for entry, identifier, birth in zip(entries, texts[::2], texts[1::2], strict=True)
+    ]
 
 
 def _next_version(transaction: Transaction) -> int:

@@ -21,6 +21,9 @@ from inspection_contract.fields import (
     Word,
 )
 
+PERSONAL_PREFIX = "personal."
+"""Attributes whose names begin like this are personal data of the event's subject: the center seals them."""
+
 
 class Severity(IntEnum):
     """How much attention a finding wants (Detection.msg)."""

@@ -156,8 +156,10 @@ def test_commands_come_down_are_carried_out_and_acknowledged(
             transaction, center.key, OFFICER, "robot_1", "inspection", timedelta(minutes=5), place=(3.0, 4.0)
         )
         orders.announce(transaction, center.key, OFFICER, [], "请注意", "Attention", SpeechPriority.EMERGENCY)
-        watchlist.add_entries(transaction, OFFICER, [{"id": "w1", "kind": "document_number", "identifier": "E1234567"}])
-        watchlist.publish(transaction, center.key, OFFICER)
+        watchlist.add_entries(
+            transaction, center.vault, OFFICER, [{"id": "w1", "kind": "document_number", "identifier": "E1234567"}]
+        )
+        watchlist.publish(transaction, center.vault, center.key, OFFICER)
         for decision in (Decision.APPROVE, Decision.DISMISS):
             body = IncidentDecision(incident=case, decision=decision, officer="li", reason="seen")
             issue(transaction, center.key, "robot_1", body, "li", timedelta(minutes=1))

@@ -171,7 +171,7 @@ async def report_events(
         transaction.after_commit.append(center.tell_events)
         if batch.concerns_alerts:
             transaction.after_commit.append(lambda: center.ring(ALERTS))
-        return store_batch(transaction, batch, arrival)
+        return store_batch(transaction, batch, arrival, center.vault)
 
     try:
         return await _write(center, job)

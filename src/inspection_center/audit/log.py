@@ -11,7 +11,7 @@ import json
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from inspection_center.audit import merkle
 from inspection_center.clock import now_text
@@ -65,6 +65,16 @@ def erase(transaction: Transaction, actor: str, person: str) -> int:
         update(table).where(concerned).values(actor="", object="", salt="", details=ERASED)
     )
     record(transaction, actor, ERASURE, "", entries=int(changed.rowcount))
+    return int(changed.rowcount)
+
+
+def erase_object(transaction: Transaction, action_prefix: str, target: str) -> int:
+    """Erase the details of every entry of some kind of action on one thing; returns how many."""
+    table = schema.audit
+    concerned = and_(table.c.object == target, table.c.action.startswith(action_prefix, autoescape=True))
+    changed = transaction.connection.execute(
+        update(table).where(concerned).values(actor="", object="", salt="", details=ERASED)
+    )
     return int(changed.rowcount)
 
 

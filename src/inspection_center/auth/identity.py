@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -49,7 +49,7 @@ async def principal(
     return found
 
 
-def require(permission: Permission) -> Callable[..., Principal]:
+def require(permission: Permission) -> Callable[..., Awaitable[Principal]]:
     """A dependency: the principal, if its role has a permission."""
 
     async def check(found: Annotated[Principal, Depends(principal)]) -> Principal:  # no thread for a look at a table

@@ -290,6 +290,16 @@ watchlist_entry = Table(
     Column("removed_version", Integer),
 )
 
+personal_key = Table(
+    "personal_key",
+    metadata,
+    Column("subject", String(300), primary_key=True),
+    Column("key", LargeBinary),
+    Column("created", String(27), nullable=False),
+    Column("erased", String(27)),
+)
+"""The wrapped key of each person whose data is sealed; none once the person is erased (see `personal`)."""
+
 audit = Table(
     "audit",
     metadata,

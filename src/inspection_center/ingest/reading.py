@@ -21,10 +21,11 @@ from inspection_contract.envelope import (
     read_body,
     schema_name,
 )
-from inspection_contract.events import Detection, Event, Incident, Severity
+from inspection_contract.events import PERSONAL_PREFIX, Detection, Event, Incident, Severity, Transcript
 
 FUTURE_TOLERANCE = timedelta(seconds=60)
 """How far an event may be dated after the moment its robot sent it, by the robot's own clock."""
+_PERSONAL = f'"{PERSONAL_PREFIX}'.encode()
 _ENVELOPES = TypeAdapter(list[CloudEvent])
 
 
@@ -45,6 +46,8 @@ class ReadEvent(NamedTuple):
     body: Event | None = None
     """Of any other type than a detection."""
     fault: str = ""
+    personal: bool = False
+    """Whether parts of it must be sealed before it is stored."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _judge(envelope: Envelope | CloudEvent, latest: str) -> ReadEvent:
     number, kind = int(envelope.sequence), envelope.type
     in_order = time <= latest and envelope.dataschema == schema_name(kind) and len(raw) <= MAXIMUM_EVENT_BYTES
     if in_order and kind == Detection.TYPE and (row := read_detection(raw)) is not None:
-        return ReadEvent(number, identity, kind, time, raw.decode(), row)
+        return ReadEvent(number, identity, kind, time, raw.decode(), row, personal=_PERSONAL in raw)
     values = _read_json(raw) if values is None else values
     body: Event | None = None
     fault = ""
@@ -178,5 +181,6 @@ def _judge(envelope: Envelope | CloudEvent, latest: str) -> ReadEvent:
     if fault:
         return ReadEvent(number, identity, kind, time, data.replace("\\u0000", "\\ufffd"), fault=fault)
     if isinstance(body, Detection):
-        return ReadEvent(number, identity, kind, time, data, detection_row(body))
-    return ReadEvent(number, identity, kind, time, data, body=body)
+        return ReadEvent(number, identity, kind, time, data, detection_row(body), personal=_PERSONAL in data.encode())
+    personal = isinstance(body, Transcript) or (isinstance(body, Incident) and _PERSONAL in data.encode())
+    return ReadEvent(number, identity, kind, time, data, body=body, personal=personal)

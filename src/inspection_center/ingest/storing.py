@@ -14,6 +14,8 @@ from inspection_center.database.bulk import insert_rows
 from inspection_center.database.writer import Transaction
 from inspection_center.ingest.projections import project
 from inspection_center.ingest.reading import Batch
+from inspection_center.ingest.sealing import seal_event
+from inspection_center.personal import Vault
 from inspection_contract.receipts import IngestReceipt, QuarantinedEvent
 
 
@@ -55,7 +57,7 @@ _SEEN = (
 )
 
 
-def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> IngestReceipt:
+def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival, vault: Vault) -> IngestReceipt:
     """Store what is new of a batch.
 
     Raises:
@@ -74,7 +76,11 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival) -> Ing
     fresh = batch.events[max(0, last + 1 - batch.first) :]
     acknowledged = max(last, batch.events[-1].sequence)
     received = text(arrival.received)
-    good = [event for event in fresh if not event.fault]
+    good = [
+        seal_event(vault, connection, batch.robot, event) if event.personal else event
+        for event in fresh
+        if not event.fault
+    ]
     bad = [event for event in fresh if event.fault]
     if good:
         insert_rows(

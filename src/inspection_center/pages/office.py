@@ -36,11 +36,12 @@ _CSV_COLUMNS = ("hour", "kind", "findings", "alarms")
 @router.get("/watchlist")
 async def watchlist_page(request: Request, officer: ListReader) -> HTMLResponse:
     """The list, and which version each robot holds."""
-    settings = center_of(request).settings
+    center = center_of(request)
+    settings = center.settings
 
     def query(connection: Connection) -> dict[str, Any]:
         return {
-            "entries": watchlist.list_entries(connection),
+            "entries": watchlist.list_entries(connection, center.vault),
             "version": watchlist.version(connection),
             "robots": robots.overview(connection, settings),
         }
@@ -61,8 +62,9 @@ async def add_to_watchlist(
 ) -> Response:
     """Add one entry."""
     row = {"id": identity, "kind": kind, "identifier": identifier, "birth_date": birth_date, "advice": advice}
-    await center_of(request).write(
-        lambda transaction: watchlist.add_entries(transaction, officer, [{**row, "expires": expires}])
+    center = center_of(request)
+    await center.write(
+        lambda transaction: watchlist.add_entries(transaction, center.vault, officer, [{**row, "expires": expires}])
     )
     return RedirectResponse("/watchlist", 303)
 
@@ -77,7 +79,8 @@ async def import_watchlist(request: Request, officer: ListWriter, file: UploadFi
         rows = watchlist.read_csv(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Unfit("the file is not UTF-8") from error
-    await center_of(request).write(lambda transaction: watchlist.add_entries(transaction, officer, rows))
+    center = center_of(request)
+    await center.write(lambda transaction: watchlist.add_entries(transaction, center.vault, officer, rows))
     return RedirectResponse("/watchlist", 303)
 
 
@@ -94,7 +97,7 @@ async def remove_from_watchlist(
 async def publish_watchlist(request: Request, officer: ListWriter) -> Response:
     """Send every robot what it lacks."""
     center = center_of(request)
-    names = await center.write(lambda transaction: watchlist.publish(transaction, center.key, officer))
+    names = await center.write(lambda transaction: watchlist.publish(transaction, center.vault, center.key, officer))
     for name in names:
         center.ring(name)
     return RedirectResponse("/watchlist", 303)
