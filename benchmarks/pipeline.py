@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         with Stack(Path(folder), 0) as stack:
             stack.start_center()
             stack.start_robot(robot)
+            stack.await_center()
+            stack.await_robot()
             start_s = time.monotonic() - started
             delays_s, usage = _measure(stack, arguments.duration)
             floor = _floor(Path(folder))

@@ -19,21 +19,26 @@ REFERENCE_PPM: Final = 40.0
 """Concentration at which the dock presents its reference odors [ppm]."""
 
 
+def ports(folder: Path) -> dict[str, Path]:
+    """Where the instruments of a run's folder can be plugged in, by the node that drives them."""
+    return {name: folder / "ports" / name for name in ("radiation", "odor")}
+
+
 class Instruments:
     """The radiation detector (Rad Pro) and the odor board (CSV at 2 Hz), with faults on order.
 
-    Their ports are the links ``radiation`` and ``odor`` in a folder; they move in simulated time.
+    Their ports are links in the run's folder; they move in simulated time.
     """
 
     def __init__(self, folder: Path, simulation: Simulation) -> None:
         """Make the devices; they are plugged in by entering the context."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.ports = {"radiation": folder / "radiation", "odor": folder / "odor"}
+        (folder / "ports").mkdir(parents=True, exist_ok=True)
+        links = ports(folder)
         seed = simulation.setting.seed
         self._geiger = RadProDevice(
-            self.ports["radiation"], lambda: simulation.count_rate_cps, seed, clock=lambda: simulation.time_s
+            links["radiation"], lambda: simulation.count_rate_cps, seed, clock=lambda: simulation.time_s
         )
-        self._odor = MoxCsvBoard(self.ports["odor"], seed=seed, simulated_time=True)
+        self._odor = MoxCsvBoard(links["odor"], seed=seed, simulated_time=True)
         self._simulation = simulation
         self._garbage = np.random.default_rng([seed, 8])
         self.reference = ""

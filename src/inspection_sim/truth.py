@@ -105,7 +105,9 @@ def write_parameters(setting: Setting, ports: dict[str, Path], path: Path) -> No
     for node, port in ports.items():
         content[f"/**/{node}"]["ros__parameters"]["port"] = str(port.absolute())
     content["/**/odor"]["ros__parameters"] |= {"wind_known": True, "wind_m_s": [float(value) for value in air.wind]}
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    draft = path.with_suffix(".part")
+    draft.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    draft.replace(path)  # who waits for the file finds it whole
 
 
 def write_summary(setting: Setting, folder: Path) -> None:

@@ -34,6 +34,8 @@ def test_what_the_bridge_accepted_is_at_the_center_once_and_in_order_whoever_was
     with Stack(tmp_path, 0) as stack:
         stack.start_center()
         stack.start_robot(robot)
+        stack.await_center()
+        stack.await_robot()
         with pictures.PicturePublisher(stack.namespace, "thermal/image_raw", 9.0, lambda t: hot_spots(t, rng)):
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.5, LONGEST_PAUSE_S))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import serial
 
-from inspection_sim.instruments import Instruments
+from inspection_sim.instruments import Instruments, ports
 from inspection_sim.simulation import Simulation, load
 from inspection_sim.speech import Microphone, synthesise
 
@@ -24,7 +24,7 @@ def test_the_detector_answers_on_its_port_with_counts_of_the_field(tmp_path: Pat
     simulation = Simulation(load("lost_source"))
     with (
         Instruments(tmp_path, simulation) as instruments,
-        serial.Serial(str(instruments.ports["radiation"]), 115200, timeout=0.1) as port,
+        serial.Serial(str(ports(tmp_path)["radiation"]), 115200, timeout=0.1) as port,
     ):
 
         def pulses() -> int:
@@ -47,7 +47,7 @@ def test_the_odor_board_prints_lines_as_simulated_time_goes_on(tmp_path: Path) -
     simulation = Simulation(load("smuggled_meat"))
     with (
         Instruments(tmp_path, simulation) as instruments,
-        serial.Serial(str(instruments.ports["odor"]), 115200, timeout=0.1) as port,
+        serial.Serial(str(ports(tmp_path)["odor"]), 115200, timeout=0.1) as port,
     ):
         for _ in range(20):
             instruments.advance(0.1)
@@ -63,14 +63,14 @@ def test_a_fault_on_order_unplugs_the_device_and_plugs_it_in_again(tmp_path: Pat
         for time_s in (39.0, 41.0, 56.0):
             simulation.ticks = round(time_s / 0.02)
             instruments.advance(0.1)
-            there.append((tmp_path / "radiation").is_symlink())
+            there.append(ports(tmp_path)["radiation"].is_symlink())
         assert there == [True, False, True]
 
 
 def test_garbage_on_order_arrives_as_bytes_that_are_no_protocol(tmp_path: Path) -> None:
     simulation = Simulation(load("sensor_faults"))
     with Instruments(tmp_path, simulation) as instruments:
-        descriptor = os.open(instruments.ports["radiation"], os.O_RDWR | os.O_NOCTTY)
+        descriptor = os.open(ports(tmp_path)["radiation"], os.O_RDWR | os.O_NOCTTY)
         simulation.ticks = round(101.0 / 0.02)
         instruments.advance(0.1)
         ready, _, _ = select.select([descriptor], [], [], 2.0)

@@ -73,9 +73,11 @@ def _play(show: Show, folder: Path, arguments: argparse.Namespace) -> dict[str, 
     with Stack(folder, arguments.port) as stack:
         _say(f"{show.title}; logs in {folder / 'log'}")
         stack.start_center()
-        _say(f"center is up: {stack.center['console_url']} signs in once")
         show.before_robot(stack)
         stack.start_robot(show.robot())
+        stack.await_center()
+        _say(f"center is up: {stack.center['console_url']} signs in once")
+        stack.await_robot()
         start_s = time.monotonic() - started
         _say(f"robot is up: all nodes active, {start_s:.1f} s after the start")
         findings, incidents = _watch(stack, show, arguments.duration or show.duration_s, colour)

@@ -105,22 +105,22 @@ class ScenarioShow:
 
     def robot(self) -> RobotStart:
         """Every node, on the simulator's clock and ports."""
-        path = self._folder / "robot.yaml"  # the simulator writes it before it is ready
+        path = self._folder / "robot.yaml"
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
         parameters = {name.removeprefix("/**/"): node["ros__parameters"] for name, node in given.items()}
         return RobotStart("robot.launch.xml", {"use_sim_time": "true"}, parameters)
 
     def before_robot(self, stack: Stack, /) -> None:
-        """Start the simulator: the robot needs its clock and its ports.
+        """Start the simulator and wait until it has told its ports; its clock comes when it comes.
 
         Raises:
-            ProcessError: it did not become ready.
+            ProcessError: it ended.
         """
         command = [sys.executable, "-m", "inspection_sim.ros.simulator", "--scenario", self._name]
         command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME, "--await-robot", str(_AWAIT_ROBOT_S)]
         command += ["--duration", str(self._limit_s)] if self._limit_s else []
         simulator = stack.start("simulator", command)
-        simulator.wait_until(lambda: "ready {" in simulator.log.read_text(encoding="utf-8"), _SIMULATOR_TIMEOUT_S)
+        simulator.wait_until((self._folder / "robot.yaml").exists, _SIMULATOR_TIMEOUT_S)
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""

@@ -72,6 +72,7 @@ class Stack:
         self.processes: dict[str, Process] = {}
         self.center: dict[str, str] = {}
         self.namespace = f"/{ROBOT_NAME}"
+        self._handed_over = folder / "center.json"
 
     def __enter__(self) -> Stack:
         return self
@@ -82,14 +83,18 @@ class Stack:
         self._exit.close()
 
     def start_center(self) -> None:
-        """Start the center and enrol the robot.
+        """Start the center; it comes up beside whatever is started next."""
+        options = ["--port", str(self._port), "--demo", str(self._handed_over), "--demo-robot", ROBOT_NAME]
+        self.start("center", [sys.executable, "-m", "inspection_center", "serve", *options])
+
+    def await_center(self) -> None:
+        """Wait for the center and enrol the robot.
 
         Raises:
             ProcessError: it did not come up, e.g. because the port is in use.
         """
-        handed_over = self.folder / "center.json"
-        options = ["--port", str(self._port), "--demo", str(handed_over), "--demo-robot", ROBOT_NAME]
-        center = self.start("center", [sys.executable, "-m", "inspection_center", "serve", *options])
+        handed_over = self._handed_over
+        center = self.processes["center"]
         center.wait_until(handed_over.exists, _CENTER_TIMEOUT_S)
         demo = json.loads(handed_over.read_text(encoding="utf-8"))
         self.center = {key: demo[key] for key in ("url", "console_url", "reader_token")}
@@ -112,11 +117,7 @@ class Stack:
             center.wait_until(client.ready, _CENTER_TIMEOUT_S)
 
     def start_robot(self, robot: RobotStart) -> None:
-        """Start the robot's nodes, one process each, and wait until it tells the center that it is ready.
-
-        Raises:
-            ProcessError: a node did not come up.
-        """
+        """Start the robot's nodes, one process each."""
         given = self.folder / "robot.yaml"
         parameters = {
             node if node == "/**" else f"/**/{node}": {"ros__parameters": values}
@@ -126,7 +127,15 @@ class Stack:
         command = [sys.executable, "-m", "inspection_robot.cli", "up", "--robot-name", ROBOT_NAME]
         command += ["--launch-file", str(share() / "launch" / robot.launch_file), "--params-file", str(given)]
         command += [f"{name}:={value}" for name, value in robot.arguments.items()]
-        process = self.start("robot", command)
+        self.start("robot", command)
+
+    def await_robot(self) -> None:
+        """Wait until the robot tells the center that it is ready.
+
+        Raises:
+            ProcessError: a node did not come up.
+        """
+        process = self.processes["robot"]
         with CenterClient(self.center["url"], self.center["reader_token"]) as client:
             process.wait_until(lambda: _robot_is_ready(client), _ROBOT_TIMEOUT_S)
 

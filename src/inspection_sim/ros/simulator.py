@@ -32,7 +32,7 @@ from std_msgs.msg import Bool, Int16MultiArray, MultiArrayDimension, String
 from tf2_msgs.msg import TFMessage
 
 from inspection_contract.errors import InputError
-from inspection_sim.instruments import Instruments
+from inspection_sim.instruments import Instruments, ports
 from inspection_sim.ros import messages, navigator, qos, state_publisher
 from inspection_sim.ros.cameras import RGB_RATE_HZ, CameraProcess, Shot, rgb_camera, thermal_camera
 from inspection_sim.ros.children import Child, program
@@ -108,6 +108,8 @@ class Simulator:
         self._radio: bool | None = None
         self._reference = ""
         self.robot_ready = False
+        self.waiting = False
+        """Before the scenario begins nobody looks at pictures: their time goes to the robot's start."""
         self._patrol = ActionClient(self.node, Patrol, "patrol")
         self._patrol_ordered = False
 
@@ -189,6 +191,9 @@ class Simulator:
         faults = {f.device: f.fault for f in simulation.active_faults()}
         if simulation.ticks % round(1.0 / self._lidar.rate_hz / TICK_S) == 0 and "lidar" not in faults:
             self._scan.publish(messages.scan(now, LIDAR.frame, self._lidar, simulation.scan(self._lidar)))
+        if self.waiting:
+            self._next_thermal_s = self._next_rgb_s = simulation.time_s
+            return
         bodies = simulation.bodies
         if simulation.time_s >= self._next_thermal_s:
             self._next_thermal_s += 1.0 / self._thermal_hz
@@ -284,6 +289,8 @@ def main() -> None:
         print(f"simulator: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     arguments.output.mkdir(parents=True, exist_ok=True)
+    links = ports(arguments.output)
+    write_parameters(setting, links, arguments.output / "robot.yaml")  # the robot may start beside us
     processes = Processes.start(setting, ros, arguments.rgb == "on", not arguments.no_navigator)
     rclpy.init(args=ros, signal_handler_options=SignalHandlerOptions.NO)
     stopping: list[int] = []
@@ -294,11 +301,10 @@ def main() -> None:
     executor.add_node(simulator.node)
     duration_s = arguments.duration or setting.scenario.duration_s
     try:
-        with Instruments(arguments.output / "ports", simulator.simulation) as instruments:
-            ports = {name: str(port) for name, port in instruments.ports.items()}
-            write_parameters(setting, instruments.ports, arguments.output / "robot.yaml")
+        with Instruments(arguments.output, simulator.simulation) as instruments:
+            names = {name: str(port) for name, port in links.items()}
             print(
-                "ready " + json.dumps({"scenario": setting.scenario.name, "duration_s": duration_s, "ports": ports}),
+                "ready " + json.dumps({"scenario": setting.scenario.name, "duration_s": duration_s, "ports": names}),
                 flush=True,
             )
             _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping, arguments.await_robot)
@@ -323,7 +329,8 @@ def _pace(
     began, base_s = time.monotonic(), simulation.time_s
     reported, reported_s = began, simulation.time_s
     while simulation.scenario_time_s < duration_s and not stopping:
-        if not simulator.robot_ready and simulation.held_s < await_robot_s:
+        simulator.waiting = not simulator.robot_ready and simulation.held_s < await_robot_s
+        if simulator.waiting:
             simulation.hold(TICK_S)
         for _ in range(CALLBACKS_PER_TICK):
             wait_s = (simulation.time_s - base_s) / rate - (time.monotonic() - began) if rate > 0 else 0.0
