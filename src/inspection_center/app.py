@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspection_center.api import audit, command_stream, events, health, ingest, layers, officers, personal
+from inspection_center.api import audit, command_stream, events, evidence, health, ingest, layers, officers, personal
 from inspection_center.api import declarations as declarations_api
 from inspection_center.api import exchange as exchange_api
 from inspection_center.database.writer import StorageError
@@ -28,7 +28,7 @@ from inspection_center.exchange.delivering import deliver_for_ever
 from inspection_center.exchange.receivers import receive_for_ever
 from inspection_center.maintenance import keep_house
 from inspection_center.metrics import registry
-from inspection_center.pages import command, declarations, findings, fleet, handheld, office, public, sign_in
+from inspection_center.pages import command, declarations, findings, fleet, handheld, office, public, robot_rules, sign_in
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Problem, Unfit
 from inspection_center.public.limits import PublicLimits
@@ -106,7 +106,7 @@ def create_app(center: Center) -> FastAPI:
     app.state.sign_in_limit = sign_in.RateLimit()
     app.state.public_limits = PublicLimits()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, command_stream, events, officers, layers, audit, personal, sign_in, findings, command, fleet, handheld, office, declarations_api, exchange_api, declarations, public):
+    for module in (health, ingest, evidence, command_stream, events, officers, layers, audit, personal, sign_in, findings, command, fleet, handheld, office, robot_rules, declarations_api, exchange_api, declarations, public):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)

@@ -11,6 +11,7 @@ from inspection_center.handheld import tables as handheld
 from inspection_center.plan import tables as plan
 from inspection_center.public import tables as public
 from inspection_center.risk import tables as risk
+from inspection_center.robot_rules import tables as robot_rules
 from inspection_center.supervision import tables as supervision
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "plan",
     "public",
     "risk",
+    "robot_rules",
     "schema",
     "supervision",
 ]

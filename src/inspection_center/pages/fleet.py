@@ -29,11 +29,15 @@ async def robots_page(request: Request, officer: Reader) -> HTMLResponse:
     """The fleet, the troubled ones first, and the broadcast."""
     center = center_of(request)
 
-    def query() -> list[dict[str, object]]:
+    def query() -> list[dict[str, Any]]:
         with center.engine.connect() as connection:
             return robots.overview(connection, center.settings)
 
-    return page(request, "robots.html", officer, robots=await run_in_threadpool(query))
+    found = await run_in_threadpool(query)
+    wanted = request.query_params.get("sort", "state")
+    return page(
+        request, "robots.html", officer, robots=robots.sort(found, wanted), fleet=robots.totals(found), sort=wanted
+    )
 
 
 @router.get("/robots/{name}")
@@ -45,8 +49,7 @@ async def robot_page(request: Request, officer: Reader, name: str) -> HTMLRespon
         with center.engine.connect() as connection:
             return robots.details(connection, center.settings, name)
 
-    camera = "rgb" if request.query_params.get("camera") == "rgb" else "thermal"
-    return page(request, "robot.html", officer, robot=await run_in_threadpool(query), camera=camera)
+    return page(request, "robot.html", officer, robot=await run_in_threadpool(query))
 
 
 @router.get("/orders")
@@ -150,7 +153,7 @@ async def live_view(
         lambda transaction: orders.ask_live_view(transaction, center.key, officer, name, camera, enable == "yes")
     )
     center.ring(name)
-    return RedirectResponse(f"/robots/{name}?camera={camera}", 303)
+    return RedirectResponse(f"/robots/{name}", 303)
 
 
 @router.get("/robots/{name}/live/{camera}")

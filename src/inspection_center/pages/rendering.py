@@ -19,8 +19,8 @@ from inspection_center.service import center_of
 from inspection_contract.resources import share
 
 LANGUAGES = ("zh", "en")
-PARTS = ("console", "declarations", "public")
-"""Files of texts; no two have the same key."""
+PARTS = ("console", "console_*", "declarations", "public")
+"""Files of texts (patterns); no two have the same key."""
 LANGUAGE_COOKIE = "inspection_language"
 _FOLDER = Path(__file__).resolve().parents[1]
 SEVERITIES = ("info", "notice", "warning", "alarm", "emergency")
@@ -30,9 +30,10 @@ _UNITS = {"Cel": "°C", "K": "K", "1": "", "{counts}/s": "s⁻¹", "uSv/h": "µS
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """Texts of the console by dotted key: of `console.yaml` and the files `console_*.yaml` beside it."""
+    """Texts of the pages by dotted key."""
     texts: dict[str, str] = {}
-    for path in sorted((share() / "config" / "text" / language).glob("console*.yaml")):
+    folder = share() / "config" / "text" / language
+    for path in (path for part in PARTS for path in sorted(folder.glob(f"{part}.yaml"))):
         texts.update(_flatten("", yaml.safe_load(path.read_text(encoding="utf-8"))))
     return texts
 
@@ -94,6 +95,16 @@ def reading(value: float | None, uncertainty: float | None, unit: str) -> str:
     return f"{value:.{decimals}f} ± {uncertainty:.{decimals}f}{suffix}"
 
 
+def duration(seconds: float) -> str:
+    """A time span as a clock shows it: 12 s, 4:05, 3:00:10."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 @cache
 def environment() -> Environment:
     """The template environment: everything escaped, undefined names are faults."""
@@ -104,7 +115,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(reading=reading, severities=SEVERITIES)
+    made.globals.update(reading=reading, duration=duration, severities=SEVERITIES)
     made.filters["from_json"] = json.loads
     return made
 

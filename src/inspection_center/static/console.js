@@ -78,10 +78,18 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
-// Live pictures: fetched again and again while the page is looked at.
+// Live pictures: fetched again and again while the page is looked at; without one, the words below the picture show.
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("img[data-refresh]").forEach((picture) => {
-    const source = picture.src;
-    setInterval(() => { if (!document.hidden) picture.src = `${source}?${Date.now()}`; }, Number(picture.dataset.refresh));
+    const period = Number(picture.dataset.refresh);
+    const again = (delay) => setTimeout(() => {
+      if (document.hidden) again(period);
+      else picture.src = `${picture.dataset.source}?${Date.now()}`;
+    }, delay);
+    picture.addEventListener("load", () => { picture.classList.remove("absent"); again(period); });
+    picture.addEventListener("error", () => { picture.classList.add("absent"); again(2 * period); });
+    again(0);
   });
 });
+
+document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => window.print()));

@@ -66,6 +66,14 @@ const drawList = (orders) => {
   );
 };
 
+// A form that somebody is filling in outlives what the center tells meanwhile.
+let filling = { key: "", form: null };
+const formFor = (order, step) => {
+  const key = `${order.id}/${step.id}/${unanswered(order).join()}`;
+  if (filling.key !== key) filling = { key, form: stepForm(step, unanswered(order), (state, answer, photos) => keep(order, step.id, state, answer, photos)) };
+  return filling.form;
+};
+
 const drawStep = (order, step, current) => {
   const told = [step.number, step.value ? say(`step_value.${step.value}`) : "", step.note].filter(Boolean).join(" · ");
   return element("li", { class: `walk walk-${step.state}${current ? " current" : ""}`, "aria-current": current ? "step" : null },
@@ -73,7 +81,7 @@ const drawStep = (order, step, current) => {
       element("span", { class: `state state-${step.state}` }, say(`step_state.${step.state}`)),
       step.waits ? element("span", { class: "badge waits" }, say("handheld.waits")) : null),
     told ? element("p", { class: "faint" }, told) : null,
-    current ? stepForm(step, unanswered(order), (state, answer, photos) => keep(order, step.id, state, answer, photos)) : null);
+    current ? formFor(order, step) : null);
 };
 
 const drawOrder = (order) => {
@@ -109,12 +117,13 @@ const draw = async (always = false) => {
   drawWaiting(records, officer);
   const overlaid = orders.map((order) => overlay(order, records.filter((record) => record.officer === officer)));
   const order = overlaid.find((one) => one.id === shown);
-  // A form that somebody is filling in is drawn anew only when its order changed.
   const state = JSON.stringify(order ?? overlaid) + shown;
   if (state === drawn && !always) return;
   drawn = state;
+  const focused = document.activeElement;
   if (order) drawOrder(order);
   else drawList(overlaid);
+  if (focused !== document.activeElement && main.contains(focused)) focused.focus();
 };
 
 let exchanging = null;

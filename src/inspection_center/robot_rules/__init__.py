@@ -1,0 +1,1 @@
+"""Rules of the robots as data: versions, signed, sent to every robot."""
