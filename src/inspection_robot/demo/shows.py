@@ -118,9 +118,11 @@ class ScenarioShow:
         """
         command = [sys.executable, "-m", "inspection_sim.ros.simulator", "--scenario", self._name]
         command += ["--output", str(self._folder), "--robot-name", ROBOT_NAME, "--await-robot", str(_AWAIT_ROBOT_S)]
+        command += ["--center", str(stack.handed_over)]
         command += ["--duration", str(self._limit_s)] if self._limit_s else []
         simulator = stack.start("simulator", command)
         simulator.wait_until((self._folder / "robot.yaml").exists, _SIMULATOR_TIMEOUT_S)
+        stack.radio = self._folder / "radio.json"
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""

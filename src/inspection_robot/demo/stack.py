@@ -72,7 +72,10 @@ class Stack:
         self.processes: dict[str, Process] = {}
         self.center: dict[str, str] = {}
         self.namespace = f"/{ROBOT_NAME}"
-        self._handed_over = folder / "center.json"
+        self.handed_over = folder / "center.json"
+        """The center writes its address and the demo's keys here."""
+        self.radio: Path | None = None
+        """File with the address at which the robot reaches the center when a simulated radio link lies between."""
 
     def __enter__(self) -> Stack:
         return self
@@ -84,7 +87,7 @@ class Stack:
 
     def start_center(self) -> None:
         """Start the center; it comes up beside whatever is started next."""
-        options = ["--port", str(self._port), "--demo", str(self._handed_over), "--demo-robot", ROBOT_NAME]
+        options = ["--port", str(self._port), "--demo", str(self.handed_over), "--demo-robot", ROBOT_NAME]
         self.start("center", [sys.executable, "-m", "inspection_center", "serve", *options])
 
     def await_center(self) -> None:
@@ -93,17 +96,23 @@ class Stack:
         Raises:
             ProcessError: it did not come up, e.g. because the port is in use.
         """
-        handed_over = self._handed_over
         center = self.processes["center"]
-        center.wait_until(handed_over.exists, _CENTER_TIMEOUT_S)
-        demo = json.loads(handed_over.read_text(encoding="utf-8"))
+        center.wait_until(self.handed_over.exists, _CENTER_TIMEOUT_S)
+        demo = json.loads(self.handed_over.read_text(encoding="utf-8"))
         self.center = {key: demo[key] for key in ("url", "console_url", "reader_token")}
         with CenterClient(demo["url"]) as client:
             center.wait_until(client.ready, _CENTER_TIMEOUT_S)
         try:
-            enrol(demo["url"], demo["robots"][ROBOT_NAME], self.folder / "bridge" / "credentials.json")
+            enrol(self._url_for_robot(), demo["robots"][ROBOT_NAME], self.folder / "bridge" / "credentials.json")
         except CenterError as error:
             raise ProcessError(f"the robot could not enrol: {error}") from error
+
+    def _url_for_robot(self) -> str:
+        if self.radio is None:
+            return self.center["url"]
+        self.processes["simulator"].wait_until(self.radio.exists, _CENTER_TIMEOUT_S)
+        url: str = json.loads(self.radio.read_text(encoding="utf-8"))["url"]
+        return url
 
     def restart_center(self) -> None:
         """Start the center again over its state, on the port it had: what its service manager does after a crash.

@@ -38,10 +38,13 @@ class HealthParameters:
     """Parameters of the health node."""
 
     order: tuple[str, ...] = parameter(
-        ("bridge", "drive", "thermal", "radiation", "odor", "documents", "people", "interception", "voice", "patrol"),
+        (
+            "bridge", "drive", "thermal", "radiation", "odor", "documents", "people", "interception", "voice",
+            "patrol", "operator",
+        ),
         "Nodes in the order in which they are brought up; nodes that are not named come after them",
         read_only=True,
-    )
+    )  # fmt: skip
     required: tuple[str, ...] = parameter(
         ("bridge",), "Nodes without which the robot is not ready", read_only=True
     )  # fmt: skip

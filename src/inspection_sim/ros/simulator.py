@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import array
+import contextlib
 import json
 import signal
 import sys
@@ -33,6 +34,7 @@ from tf2_msgs.msg import TFMessage
 
 from inspection_contract.errors import InputError
 from inspection_sim.instruments import Instruments, ports
+from inspection_sim.radio import RadioLink
 from inspection_sim.ros import messages, navigator, qos, state_publisher
 from inspection_sim.ros.cameras import RGB_RATE_HZ, CameraProcess, Shot, rgb_camera, thermal_camera
 from inspection_sim.ros.children import Child, program
@@ -85,7 +87,7 @@ class Processes:
 class Simulator:
     """Wires a :class:`Simulation` to topics; one thread."""
 
-    def __init__(self, setting: Setting, folder: Path, processes: Processes) -> None:
+    def __init__(self, setting: Setting, folder: Path, processes: Processes, radio: RadioLink | None) -> None:
         """Make publishers and subscriptions."""
         self.simulation = Simulation(setting)
         self.node = rclpy.create_node("simulator")
@@ -105,7 +107,8 @@ class Simulator:
         self._trajectory_file: TextIO = (folder / "trajectory.jsonl").open("w", encoding="utf-8", buffering=1)
         self._found_file: TextIO = (folder / "found.jsonl").open("w", encoding="utf-8", buffering=1)
         self._trajectory = TrajectoryWriter(self._trajectory_file)
-        self._radio: bool | None = None
+        self._radio = radio
+        self._radio_up: bool | None = None
         self._reference = ""
         self.robot_ready = False
         self.waiting = False
@@ -214,9 +217,11 @@ class Simulator:
 
     def _publish_radio(self) -> None:
         up = not any(f.device == "radio" for f in self.simulation.active_faults())
-        if up != self._radio:
-            self._radio = up
+        if up != self._radio_up:
+            self._radio_up = up
             self._link.publish(Bool(data=up))
+            if self._radio is not None:
+                self._radio.switch(up)
 
     def _note_health(self, message: Any) -> None:
         """Notice when the robot is ready, and order the scenario's patrol then, as an operator would."""
@@ -296,7 +301,11 @@ def main() -> None:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
-    simulator = Simulator(setting, arguments.output, processes)
+    stack = contextlib.ExitStack()
+    radio = None
+    if arguments.center is not None:
+        radio = stack.enter_context(RadioLink(arguments.center, arguments.output / "radio.json"))
+    simulator = Simulator(setting, arguments.output, processes, radio)
     executor = SingleThreadedExecutor()
     executor.add_node(simulator.node)
     duration_s = arguments.duration or setting.scenario.duration_s
@@ -310,6 +319,7 @@ def main() -> None:
             _pace(simulator, instruments, executor, duration_s, arguments.rate, stopping, arguments.await_robot)
     finally:
         processes.stop()
+        stack.close()
         simulator.close()
         executor.shutdown()
         rclpy.try_shutdown()
@@ -371,6 +381,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--await-robot", type=float, default=0.0, metavar="S",
         help="let the scenario begin when the robot is ready, after this time at the latest (default: at once)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--center", type=Path, metavar="FILE.json",
+        help="file with the center's url: relay the robot's radio link to it, at the url in DIR/radio.json",
     )  # fmt: skip
     parser.add_argument("--no-navigator", action="store_true", help="Nav2 runs elsewhere: no stand-in")
     return parser
