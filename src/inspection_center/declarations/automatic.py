@@ -144,9 +144,7 @@ def _order(transaction: Transaction, key: SigningKey, identity: str, officers: t
     except (Conflict, NotFound) as problem:
         # It stays selected, is overdue at once and therefore shown; a supervisor sends somebody else.
         savepoint.rollback()
-        transaction.connection.execute(
-            update(declaration).where(declaration.c.id == identity).values(due=now_text())
-        )
+        transaction.connection.execute(update(declaration).where(declaration.c.id == identity).values(due=now_text()))
         _LOG.warning("declaration %s cannot be ordered as drawn: %s", identity, problem)
         return
     savepoint.commit()

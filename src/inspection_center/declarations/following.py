@@ -48,6 +48,7 @@ def _behind() -> Select[Any]:
             declaration.c.state,
             declaration.c.company,
             declaration.c.registration_number,
+            declaration.c.inspector,
             order.c.id.label("order_id"),
             order.c.state.label("order_state"),
             order.c.steps,
@@ -82,7 +83,7 @@ def _follow(transaction: Transaction, row: RowMapping) -> None:
     emit(
         transaction,
         "result.filed",
-        "",
+        row["inspector"],
         order=row["order_id"],
         declaration=identity,
         company=row["registration_number"],

@@ -13,7 +13,7 @@ Kind = Literal["ship", "goods", "carrier", "traveller"]
 KINDS: tuple[str, ...] = get_args(Kind)
 RegistrationNumber = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")]
 """Of the company at customs, or its social credit code."""
-DeclarationNumber = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{3,63}$")]
+DeclarationNumber = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{1,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 

@@ -48,6 +48,9 @@ def give(
     """
     row = handling.find(transaction, identity)
     after(State(row["state"]), Deed.ORDER)
+    sender = giver.name if giver.kind == "officer" else ""
+    if sender:
+        handling.take_duty(transaction, identity, "dispatch", sender)
     for name in inspectors:
         _check_inspector(transaction, name)
         handling.take_duty(transaction, identity, "goods", name)
@@ -67,7 +70,7 @@ def give(
         identity,
         Deed.ORDER,
         reason,
-        person=giver.name if giver.kind == "officer" else "",
+        person=sender,
         due=due,
         details={"order": order, "inspectors": list(inspectors), "robot": robot or ""},
         columns={"order_id": order, "inspector": inspectors[0] if inspectors else "", "result": ""},

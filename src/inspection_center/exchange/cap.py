@@ -60,7 +60,8 @@ def write_alert(alert: Mapping[str, Any], sender: str, status: str = "Actual") -
 
 def _add(parent: etree._Element, name: str, text: str) -> None:
     # XML 1.0 has no control characters but tab and line ends.
-    etree.SubElement(parent, _name(name)).text = "".join(one for one in text if one.isprintable() or one in "\n\t")
+    clean = "".join(one for one in text if one.isprintable() or one in "\n\t").strip()
+    etree.SubElement(parent, _name(name)).text = clean or "—"
 
 
 def _name(local: str) -> str:

@@ -104,8 +104,14 @@ def _check_header(header: Any, mapping: Import) -> None:
 
 
 def _identity(row: Mapping[str, Any], mapping: Import) -> tuple[Any, ...]:
-    rules = [mapping.fields["registration_number"], mapping.fields["number"]]
-    return tuple(look_up(row, rule.source) if rule.source else rule.value for rule in rules)
+    """Both numbers as they will be kept; where they cannot be read, as they stand there."""
+    found = []
+    for rule in (mapping.fields["registration_number"], mapping.fields["number"]):
+        try:
+            found.append(take(rule, row))
+        except ValueError:
+            found.append(look_up(row, rule.source))
+    return tuple(found)
 
 
 def _json_groups(text: str, mapping: Import) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -52,7 +52,9 @@ async def declarations_page(
             late=bool(late),
         ),
     )
-    return page(request, "declarations.html", officer, declarations=found, report=None, **_choices(center, state, kind, late))
+    return page(
+        request, "declarations.html", officer, declarations=found, report=None, **_choices(center, state, kind, late)
+    )
 
 
 @router.post("/declarations/import")
@@ -80,9 +82,7 @@ async def declaration_page(request: Request, officer: Reader, declaration_id: st
 
     found = await _read(center_of(request), query)
     possible = [
-        deed
-        for deed in found["declaration"]["possible"]
-        if deed in PERMISSION_OF and officer.may(PERMISSION_OF[deed])
+        deed for deed in found["declaration"]["possible"] if deed in PERMISSION_OF and officer.may(PERMISSION_OF[deed])
     ]
     return page(request, "declaration.html", officer, deeds=possible, **found)
 
