@@ -24,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 _ROUND_S = 10.0
 _RETENTION_ROUNDS = 360
 _CHUNK = 5000
+_UPLOAD_LIFE_S = 7 * 86400.0
 _ACTOR = "center:retention"
 
 
@@ -49,6 +50,7 @@ async def remove_old(center: Center) -> int:
     row whose bytes are gone, which the next round settles, and never bytes that no row knows.
     """
     retention = center.settings.retention
+    await run_in_threadpool(center.uploads.sweep, _UPLOAD_LIFE_S)
     hashes = await run_in_threadpool(_overdue, center, retention)
     for start in range(0, len(hashes), _CHUNK):
         chunk = hashes[start : start + _CHUNK]

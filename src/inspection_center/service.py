@@ -26,6 +26,7 @@ from inspection_center.risk.versions import install_models
 from inspection_center.settings import Settings
 from inspection_center.supervision.following import Supervision
 from inspection_center.tail import Tail
+from inspection_center.uploads import Uploads
 from inspection_center.watchlist import seal_clear_entries
 from inspection_contract.errors import InputError
 from inspection_contract.signatures import SigningKey
@@ -55,6 +56,7 @@ class Center:
         self.vault = Vault(self.key)
         self.partners = read_partners(Path(settings.exchange) if settings.exchange else None, self.key)
         self.blobs = _blob_store(state, settings)
+        self.uploads = Uploads(state / "uploads")
         self.writer = Writer(self.engine)
         self.writer.run(lambda transaction: seal_clear_entries(transaction, self.vault))
         self.supervision = Supervision.open(self.engine, self.writer, settings.supervision)

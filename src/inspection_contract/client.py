@@ -7,7 +7,7 @@ Every fault of the way becomes one of three errors: `CenterUnreachable` (try aga
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,8 @@ from inspection_contract.envelope import BATCH_MEDIA_TYPE, join_batch
 from inspection_contract.events import RobotStatus
 from inspection_contract.fields import EvidenceReference
 from inspection_contract.receipts import (
+    UPLOAD_COMPLETE,
+    UPLOAD_OFFSET,
     Enrolment,
     EnrolmentRequest,
     IngestReceipt,
@@ -33,6 +35,8 @@ from inspection_contract.signatures import SigningKey, request_headers
 
 M = TypeVar("M", bound=BaseModel)
 EVENTS_PATH = "/api/v1/events"
+PIECE_BYTES = 2**20
+"""Evidence longer than this goes in pieces."""
 _STREAM_SILENCE_S = 35.0
 """The center says at least every 10 s that it is still there."""
 
@@ -154,9 +158,21 @@ class CenterClient:
         return _read(IngestReceipt, self._send("POST", EVENTS_PATH, body, headers))
 
     def put_evidence(self, reference: EvidenceReference, data: bytes) -> None:
-        """Store evidence under its hash."""
+        """Store evidence under its hash. The large goes in pieces; called again after a cut it goes on from there."""
         headers = {"Content-Type": reference.media_type, "Inspection-Retention": reference.retention}
-        self._send("PUT", f"/api/v1/blobs/{reference.sha256}", data, headers)
+        path = f"/api/v1/blobs/{reference.sha256}"
+        if len(data) <= PIECE_BYTES:
+            self._send("PUT", path, data, headers)
+            return
+        offset, complete = _upload_state(self._send("HEAD", path, b"", {}))
+        while not complete:
+            piece = data[offset : offset + PIECE_BYTES]
+            last = offset + len(piece) >= len(data)
+            place = {UPLOAD_OFFSET: str(offset), UPLOAD_COMPLETE: "?1" if last else "?0"}
+            try:
+                offset, complete = _upload_state(self._send("PATCH", path, piece, {**headers, **place}))
+            except SequenceGap as moved:  # An earlier request of ours arrived further than we knew.
+                offset = moved.expected
 
     def get_evidence(self, sha256: str) -> bytes:
         """Evidence by its hash."""
@@ -198,6 +214,13 @@ class CenterClient:
     def robots(self) -> list[RobotOverview]:
         """Every robot with its last status."""
         return [_validate(RobotOverview, item) for item in _json(self._send("GET", "/api/v1/robots", b"", {}))]
+
+    def watch(self, entries: Sequence[Mapping[str, str]]) -> None:
+        """Add entries (id, kind, identifier and so on) to the watch-list and send it to every robot."""
+        body = json.dumps({"entries": list(entries)}).encode()
+        headers = {"Content-Type": "application/json"}
+        self._send("POST", "/api/v1/watchlist/entries", body, headers)
+        self._send("POST", "/api/v1/watchlist/publication", b"", {})
 
     def ready(self) -> bool:
         """Whether the center can take a finding now."""
@@ -244,6 +267,13 @@ def parse_stream(lines: Iterator[str]) -> Iterator[ServerSentEvent]:
             event = value
         elif field == "id":
             identity = value
+
+
+def _upload_state(answer: httpx.Response) -> tuple[int, bool]:
+    offset = answer.headers.get(UPLOAD_OFFSET, "")
+    if not (offset.isascii() and offset.isdigit()):
+        raise CenterUnreachable(f"{answer.request.url}: an answer without {UPLOAD_OFFSET}")
+    return int(offset), answer.headers.get(UPLOAD_COMPLETE) == "?1"
 
 
 def _check(answer: httpx.Response) -> None:

@@ -10,6 +10,11 @@ from pydantic import ConfigDict, Field
 from inspection_contract.events import Count, RobotStatus
 from inspection_contract.fields import Model, RobotName, Text, Time
 
+UPLOAD_OFFSET = "Upload-Offset"
+"""Header: how many bytes of a piece of evidence are at the center, or where a piece begins."""
+UPLOAD_COMPLETE = "Upload-Complete"
+"""Header: `?1` with the last piece, and of evidence that is there whole (RFC 8941 boolean)."""
+
 
 class QuarantinedEvent(Model):
     """An event that was kept, but not believed: an officer will look at it."""

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets as random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from sqlalchemy import insert, select, update
 
-from inspection_center.api.bodies import limited, read_body
+from inspection_center.api.bodies import read_body
 from inspection_center.audit.log import record
 from inspection_center.auth.identity import require
 from inspection_center.auth.permissions import Principal
 from inspection_center.auth.secrets import new_token, token_hash
-from inspection_center.blobs import BlobError
 from inspection_center.clock import now, now_text, text
 from inspection_center.commands.doorbell import ALERTS
 from inspection_center.database import schema
@@ -37,8 +35,6 @@ T = TypeVar("T")
 router = APIRouter(prefix="/api/v1", tags=["robot"])
 Robot = Annotated[Principal, Depends(require("robot.report"))]
 _ONE_TOKEN_AFTER = timedelta(hours=1)
-_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}")
-_RETENTION = re.compile(r"[a-z]{1,32}")
 _INLINE_BODY_BYTES = 2**18
 """Read at once: handing three milliseconds of work to another thread costs more than it frees."""
 _Problem = {"description": "Refused; `detail` says why in one line."}
@@ -84,7 +80,7 @@ async def enrol(request: Request, introduction: EnrolmentRequest) -> Enrolment:
         record(transaction, f"robot:{name}", "robot.enrolled", name)
         return name
 
-    name = await _write(center, job)
+    name = await write(center, job)
     return Enrolment(
         robot=name,
         token=token,
@@ -111,7 +107,7 @@ async def rotate_token(request: Request, robot: Robot) -> TokenRotation:
         )
         record(transaction, robot.actor, "robot.token_rotated", robot.name)
 
-    await _write(center_of(request), job)
+    await write(center_of(request), job)
     return TokenRotation(token=token, previous_expires=expires)
 
 
@@ -174,7 +170,7 @@ async def report_events(
         return store_batch(transaction, batch, arrival, center.vault)
 
     try:
-        return await _write(center, job)
+        return await write(center, job)
     except SequenceGapError as error:
         raise HTTPException(409, {"expected": error.expected}) from error
 
@@ -196,7 +192,7 @@ async def report_status(request: Request, robot: Robot) -> Response:
             .values(last_seen=now_text(), status=status.model_dump_json())
         )
 
-    await _write(center, job)
+    await write(center, job)
     return Response(status_code=204)
 
 
@@ -219,48 +215,8 @@ async def put_live_picture(request: Request, robot: Robot, camera: Camera) -> Re
     return Response(status_code=204)
 
 
-@router.put("/blobs/{sha256}", responses=ROBOT_PROBLEMS, status_code=201)
-async def put_evidence(
-    request: Request,
-    robot: Robot,
-    sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
-    inspection_retention: Annotated[str, Header(max_length=32)] = "routine",
-) -> Response:
-    """Store evidence under its hash. The same bytes again are accepted and cost nothing."""
-    center = center_of(request)
-    media_type = request.headers.get("content-type", "application/octet-stream")
-    if not _MEDIA_TYPE.fullmatch(media_type):
-        raise HTTPException(415, "Content-Type: not a plain media type")
-    if not _RETENTION.fullmatch(inspection_retention):
-        raise HTTPException(422, "Inspection-Retention: not a retention class")
-    try:
-        size = await center.blobs.put(sha256, limited(request, center.settings.maximum_evidence_bytes),
-                                      center.settings.maximum_evidence_bytes)  # fmt: skip
-    except BlobError as error:
-        raise HTTPException(error.status, str(error)) from error
-    except StorageError as error:
-        raise unavailable(error) from error
-
-    def job(transaction: Transaction) -> None:
-        blob = schema.blob
-        values = {"removed": None, "received": now_text()}
-        if transaction.connection.execute(update(blob).where(blob.c.sha256 == sha256).values(**values)).rowcount == 0:
-            transaction.connection.execute(
-                insert(blob).values(
-                    sha256=sha256,
-                    media_type=media_type,
-                    size_bytes=size,
-                    retention=inspection_retention,
-                    robot=robot.name,
-                    **values,
-                )
-            )
-
-    await _write(center, job)
-    return Response(status_code=201)
-
-
-async def _write(center: Center, job: Callable[[Transaction], T]) -> T:
+async def write(center: Center, job: Callable[[Transaction], T]) -> T:
+    """Run a job on the writer; a storage fault is told to the robot as 503."""
     try:
         return await center.write(job)
     except StorageError as error:
