@@ -116,7 +116,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _demo(transaction: Transaction, url: str, robots: tuple[str, ...]) -> dict[str, object]:
-    """Credentials for one run of the demo, valid for hours: an officer's link, a reader's token, robots' codes."""
+    """Credentials for one run of the demo, valid for hours: an officer's link, tokens of a reader and a supervisor, robots' codes."""
     # The account may be there from an earlier demo over the same state folder; nobody knows its password either.
     with contextlib.suppress(InputError):
         account = accounts.new_account(DEMO_ACCOUNT, "Demo", "supervisor", secrets.token_urlsafe(24))
@@ -126,6 +126,9 @@ def _demo(transaction: Transaction, url: str, robots: tuple[str, ...]) -> dict[s
         "console_url": f"{url}/login/link/{accounts.new_link(transaction, 'administrator:demo', DEMO_ACCOUNT)}",
         "reader_token": accounts.new_service(
             transaction, "administrator:demo", "demo_reader", "officer", accounts.LINK_LIFE
+        ),
+        "supervisor_token": accounts.new_service(
+            transaction, "administrator:demo", "demo_supervisor", "supervisor", accounts.LINK_LIFE
         ),
         "robots": {robot: accounts.new_enrolment(transaction, "administrator:demo", robot) for robot in robots},
     }

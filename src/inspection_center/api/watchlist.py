@@ -1,4 +1,4 @@
-"""The watch-list for other systems: the national list is brought here, and sent to the robots, without a person's hands."""
+"""The watch-list for other systems: a national list is brought here and sent to the robots without anybody's hands."""
 
 from __future__ import annotations
 

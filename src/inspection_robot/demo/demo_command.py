@@ -77,6 +77,7 @@ def _play(show: Show, folder: Path, arguments: argparse.Namespace) -> dict[str, 
         stack.start_robot(show.robot())
         stack.await_center()
         _say(f"center is up: {stack.center['console_url']} signs in once")
+        show.prepare(stack)
         stack.await_robot()
         start_s = time.monotonic() - started
         _say(f"robot is up: all nodes active, {start_s:.1f} s after the start")

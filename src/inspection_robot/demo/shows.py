@@ -36,6 +36,9 @@ class Show(Protocol):
     def before_robot(self, stack: Stack, /) -> None:
         """Start what the robot needs around it."""
 
+    def prepare(self, stack: Stack, /) -> None:
+        """Give the center what it knows beforehand."""
+
     def ended(self, stack: Stack, /) -> bool:
         """Whether nothing more will come."""
 
@@ -72,6 +75,9 @@ class RecordingShow:
 
     def before_robot(self, _stack: Stack, /) -> None:
         """Nothing: the thermal node plays the recording itself."""
+
+    def prepare(self, _stack: Stack, /) -> None:
+        """Nothing."""
 
     def ended(self, _stack: Stack, /) -> bool:
         """Only time tells."""
@@ -123,6 +129,15 @@ class ScenarioShow:
         simulator = stack.start("simulator", command)
         simulator.wait_until((self._folder / "robot.yaml").exists, _SIMULATOR_TIMEOUT_S)
         stack.radio = self._folder / "radio.json"
+
+    def prepare(self, stack: Stack, /) -> None:
+        """Put what the scenario has looked for on the center's watch-list."""
+        truth = json.loads((self._folder / "truth.json").read_text(encoding="utf-8"))
+        wanted = [item for item in truth["planted"] if item["what"] == "watch_list"]
+        if wanted:
+            stack.watch(
+                [{"id": f"demo:{item['subject']}", "kind": "bag_tag", "identifier": item["detail"]} for item in wanted]
+            )
 
     def ended(self, stack: Stack, /) -> bool:
         """The simulator ends by itself when the scenario is over."""

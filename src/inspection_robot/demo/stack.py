@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -99,13 +99,18 @@ class Stack:
         center = self.processes["center"]
         center.wait_until(self.handed_over.exists, _CENTER_TIMEOUT_S)
         demo = json.loads(self.handed_over.read_text(encoding="utf-8"))
-        self.center = {key: demo[key] for key in ("url", "console_url", "reader_token")}
+        self.center = {key: demo[key] for key in ("url", "console_url", "reader_token", "supervisor_token")}
         with CenterClient(demo["url"]) as client:
             center.wait_until(client.ready, _CENTER_TIMEOUT_S)
         try:
             enrol(self._url_for_robot(), demo["robots"][ROBOT_NAME], self.folder / "bridge" / "credentials.json")
         except CenterError as error:
             raise ProcessError(f"the robot could not enrol: {error}") from error
+
+    def watch(self, entries: Sequence[Mapping[str, str]]) -> None:
+        """Put entries on the center's watch-list and send it to the robot."""
+        with CenterClient(self.center["url"], self.center["supervisor_token"]) as client:
+            client.watch(entries)
 
     def _url_for_robot(self) -> str:
         if self.radio is None:

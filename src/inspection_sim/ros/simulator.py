@@ -103,7 +103,6 @@ class Simulator:
             print(f"simulator: {error}", file=sys.stderr, flush=True)
             self._microphone = None
         self._open_topics()
-        write_summary(setting, folder)
         self._trajectory_file: TextIO = (folder / "trajectory.jsonl").open("w", encoding="utf-8", buffering=1)
         self._found_file: TextIO = (folder / "found.jsonl").open("w", encoding="utf-8", buffering=1)
         self._trajectory = TrajectoryWriter(self._trajectory_file)
@@ -295,6 +294,7 @@ def main() -> None:
         raise SystemExit(2) from None
     arguments.output.mkdir(parents=True, exist_ok=True)
     links = ports(arguments.output)
+    write_summary(setting, arguments.output)
     write_parameters(setting, links, arguments.output / "robot.yaml")  # the robot may start beside us
     processes = Processes.start(setting, ros, arguments.rgb == "on", not arguments.no_navigator)
     rclpy.init(args=ros, signal_handler_options=SignalHandlerOptions.NO)
