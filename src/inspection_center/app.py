@@ -21,14 +21,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inspection_center.api import audit, command_stream, events, evidence, health, ingest, layers, officers, personal
 from inspection_center.api import declarations as declarations_api
+from inspection_center.api import draws as draws_api
 from inspection_center.api import exchange as exchange_api
+from inspection_center.api import risk as risk_api
+from inspection_center.api import supervision as supervision_api
+from inspection_center.api import watchlist as watchlist_api
 from inspection_center.database.writer import StorageError
 from inspection_center.declarations.worker import handle_for_ever
 from inspection_center.exchange.delivering import deliver_for_ever
 from inspection_center.exchange.receivers import receive_for_ever
 from inspection_center.maintenance import keep_house
 from inspection_center.metrics import registry
-from inspection_center.pages import command, declarations, findings, fleet, handheld, office, public, robot_rules, sign_in
+from inspection_center.pages import (
+    command,
+    declarations,
+    draws,
+    findings,
+    fleet,
+    handheld,
+    office,
+    public,
+    risk,
+    robot_rules,
+    sign_in,
+    supervision,
+)
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Problem, Unfit
 from inspection_center.public.limits import PublicLimits
@@ -106,8 +123,37 @@ def create_app(center: Center) -> FastAPI:
     app.state.sign_in_limit = sign_in.RateLimit()
     app.state.public_limits = PublicLimits()
     app.add_middleware(SecurityHeaders)
-    for module in (health, ingest, evidence, command_stream, events, officers, layers, audit, personal, sign_in, findings, command, fleet, handheld, office, robot_rules, declarations_api, exchange_api, declarations, public):
+    for module in (
+        health,
+        ingest,
+        evidence,
+        command_stream,
+        events,
+        officers,
+        layers,
+        audit,
+        personal,
+        watchlist_api,
+        sign_in,
+        findings,
+        command,
+        fleet,
+        handheld,
+        office,
+        robot_rules,
+        declarations_api,
+        exchange_api,
+        declarations,
+        public,
+        risk_api,
+        draws_api,
+        risk,
+        draws,
+        supervision_api,
+        supervision,
+    ):
         app.include_router(module.router)
+    app.include_router(draws_api.public_router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _handle(app, StarletteHTTPException, _refused)
     _handle(app, RequestValidationError, _malformed)

@@ -96,6 +96,8 @@ def commit_draw(transaction: Transaction, supervisor: Principal, request: DrawRe
     if not request.purpose.strip() or len(request.purpose) > 200:
         raise Unfit("a draw needs a purpose of at most 200 characters")
     series = request.series or f"{request.kind}/{now_text()[:10]}"
+    if not series.startswith(f"{request.kind}/"):
+        raise Unfit(f"the series of a draw of {request.kind} begins with {request.kind}/")
     if request.replaces:
         _free_replaced(connection, series, request)
     plan = prepare(connection, request)
@@ -227,11 +229,15 @@ def abort_draw(transaction: Transaction, supervisor: Principal, number: int, rea
     record(transaction, supervisor.actor, "draw.aborted", name, reason=reason, after_the_beacon=late)
 
 
-def list_draws(connection: Connection, limit: int = 100, kind: str = "") -> list[dict[str, Any]]:
+def list_draws(
+    connection: Connection, limit: int = 100, kind: str = "", before: int | None = None
+) -> list[dict[str, Any]]:
     """The newest draws first; no secrets."""
     query = select(*[column for column in draw.c if column.name not in _HIDDEN]).order_by(draw.c.number.desc())
     if kind:
         query = query.where(draw.c.kind == kind)
+    if before is not None:
+        query = query.where(draw.c.number < before)
     return [_described(row_dict(row)) for row in connection.execute(query.limit(limit))]
 
 
