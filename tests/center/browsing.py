@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,13 +17,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from inspection_contract.client import CenterClient
 from inspection_contract.events import Detection, RobotStatus
 from inspection_contract.fields import EvidenceReference, Pose, Position
+from tests.center.conftest import CHROMIUM
 from tests.center.running import PASSWORD, EnrolledRobot, RunningCenter
 from tests.center.test_ingest import events
 from tests.center.test_keeping import reference
 from tests.center.test_pages import incident
 from tests.contract.builders import detection
-
-from tests.center.conftest import CHROMIUM
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="Debian's chromium is not installed (apt-get install chromium)"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Role = Literal["officer", "supervisor", "auditor", "administrator", "robot"]
-OFFICER_ROLES: tuple[str, ...] = ("officer", "supervisor", "auditor", "administrator")
+OfficerRole = Literal["officer", "supervisor", "auditor", "administrator"]
+OFFICER_ROLES: tuple[str, ...] = get_args(OfficerRole)
 Permission = Literal[
     "findings.read",
     "alerts.decide",
@@ -90,6 +90,11 @@ class Principal:
     def actor(self) -> str:
         """As the audit log names it."""
         return f"{self.kind}:{self.name}"
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Everything the role may do."""
+        return frozenset(permission for permission, roles in PERMISSIONS.items() if self.role in roles)
 
     def may(self, permission: Permission) -> bool:
         """Whether the role has a permission."""

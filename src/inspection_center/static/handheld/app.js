@@ -87,7 +87,7 @@ const drawStep = (order, step, current) => {
 const drawOrder = (order) => {
   const next = order.mine && isOpen(order) ? nextStep(order) : null;
   const optional = next && next.required === false;
-  main.replaceChildren(
+  const parts = [
     element("p", {}, element("a", { href: "#", class: "back" }, `‹ ${say("handheld.all")}`)),
     element("h1", {}, say(`order_kind.${order.kind}`), " ", element("small", {}, place(order))),
     element("p", { class: "row" }, due(order), element("span", { class: "faint" }, say("handheld.from", { officer: order.officer })),
@@ -96,7 +96,8 @@ const drawOrder = (order) => {
     element("ol", { class: "steps" }, ...order.steps.map((step) => drawStep(order, step, next === step))),
     optional ? element("p", { class: "faint" }, say("handheld.optional")) : null,
     order.receipt ? element("p", {}, element("a", { class: "button", href: `/receipts/${order.receipt}` }, say("handheld.receipt"))) : null,
-  );
+  ];
+  main.replaceChildren(...parts.filter(Boolean));
 };
 
 const drawWaiting = (all, officer) => {
