@@ -33,6 +33,7 @@ PUBLIC = {
     "/health/live",
     "/health/ready",
     "/api/v1/enrolments",
+    "/api/v1/exchange/key",
     "/api/v1/asyncapi.json",
     "/api/v1/schemas/{name}",
 }

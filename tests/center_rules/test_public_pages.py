@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 
 from inspection_center.blobs import FileBlobStore
 from inspection_center.public import challenge
+from inspection_center.public.limits import PublicLimits
 from inspection_center.public.tables import used_challenge
 from inspection_contract.canonical import canonical_bytes
 from inspection_contract.signatures import VerifyKey
@@ -134,9 +135,7 @@ def test_guessing_is_slowed_down_by_address_and_by_number(running: RunningCenter
     assert answer.headers["retry-after"] == "60"
 
 
-def test_one_declaration_is_asked_for_a_limited_number_of_times(office: Office, http: httpx.Client) -> None:
-    from inspection_center.public.limits import PublicLimits
-
+def test_one_declaration_is_asked_for_a_limited_number_of_times() -> None:
     limits = PublicLimits()
     assert [limits.by_declaration.allows("x", 0.0) for _ in range(21)][-2:] == [True, False]
     assert [limits.by_registration.allows("x", 0.0) for _ in range(61)][-2:] == [True, False]
