@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import tempfile
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -18,12 +19,12 @@ from inspection_contract.resources import share
 from inspection_robot.voice.audio import read_wav, resample
 from inspection_robot.voice.knowledge import Language, load
 from inspection_robot.voice.listening import Listener, Utterance
-from inspection_robot.voice.player import Playback
+from inspection_robot.voice.player import AlsaPlayer, Playback
 from inspection_robot.voice.recognition import Recogniser, grammar_phrases
 from inspection_robot.voice.retrieval import Retriever, load_retriever
-from inspection_robot.voice.speaker import Priority, Speaker, Speech
+from inspection_robot.voice.speaker import Caption, Priority, Speaker, Speech
 from inspection_robot.voice.synthesis import Sound, Synthesiser
-from inspection_robot.voice.vad import RATE_HZ, EndPointer, EndPointing, SpeechAudio, SpeechStart
+from inspection_robot.voice.vad import CHUNK, RATE_HZ, EndPointer, EndPointing, SpeechAudio, SpeechOnset, SpeechStart
 
 QUESTIONS: tuple[tuple[str, Language, str], ...] = (
     ("can i bring an apple", "en", "fresh-fruit"), ("i lost my passport", "en", "lost-passport"),
@@ -31,7 +32,7 @@ QUESTIONS: tuple[tuple[str, Language, str], ...] = (
     ("我的护照丢了", "zh", "lost-passport"), ("香烟可以带多少", "zh", "cigarettes"),
 )  # fmt: skip
 LONG = "Fruit may not be carried in. Please hand it to customs. Or put it in the bin before you go through."
-BLOCK = RATE_HZ // 50
+BLOCK = CHUNK
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    figures = cancels(arguments.jobs) | interruptions(arguments.rounds) | turns()
+    figures = cancels(arguments.jobs) | interruptions(arguments.rounds) | player_kills(arguments.rounds) | turns()
     if arguments.data is not None:
         figures |= detection(arguments.data)
     return figures
@@ -116,6 +117,10 @@ def interruptions(rounds: int) -> dict[str, Any]:
     player = StampedPlayer()
     speaker = Speaker(Synthesiser(), player)
     silent_ms, urgent_ms = [], []
+
+    def barge_in() -> None:
+        speaker.barge_in()
+
     _wait(speaker.say(Speech("Ready.", Priority.ANSWER)))
     for number in range(rounds):
         count = len(player.began)
@@ -143,11 +148,31 @@ def interruptions(rounds: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def player_kills(rounds: int) -> dict[str, Any]:
+    """Stop of a real player process: request to its end. There is no sound card here: a sleeping process stands in."""
+    sound, ended_ms = Sound(np.zeros(RATE_HZ, np.int16), RATE_HZ), []
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "player"
+        program.write_text("#!/bin/sh\nexec sleep 1000\n")
+        program.chmod(0o755)
+        player = AlsaPlayer(program=str(program))
+        for _ in range(rounds):
+            playback = player.play(sound)
+            time.sleep(0.05)
+            asked = time.monotonic()
+            playback.stop()
+            playback.wait()
+            ended_ms.append(1e3 * (time.monotonic() - asked))
+    return {"player_process_killed_p95_ms": _p95(ended_ms)}
+
+
 def turns() -> dict[str, Any]:
     """Whole turns in real time, with the test recognisers: end of speech → final text → first sound of the answer."""
     models: dict[Language, Path] = {"en": share() / "models/vosk-test-en", "zh": share() / "models/vosk-test-zh"}
     retriever, synthesiser = load_retriever(), Synthesiser()
     recogniser = Recogniser(models, grammar_phrases(load()))
+    player = StampedPlayer()
+    speaker = Speaker(Synthesiser(), player)
     end_to_final, final_to_sound, barge_in, right = [], [], [], 0
     synthesiser.submit("Ready.").result(60)
     for text, language, answer in QUESTIONS:
@@ -157,39 +182,63 @@ def turns() -> dict[str, Any]:
         audio = np.concatenate([np.zeros(RATE_HZ // 2), speech, np.zeros(RATE_HZ)])
         audio += np.random.default_rng(1).normal(0, 20, len(audio))
         first_s, last_s = ((RATE_HZ // 2 + audible[i]) / RATE_HZ for i in (0, -1))
-        turn = _turn(recogniser, retriever, synthesiser, audio.astype(np.int16), language)
+        turn = _turn(recogniser, retriever, synthesiser, speaker, audio.astype(np.int16), language)
         if turn is not None:
-            began_s, final_s, sound_s, found = turn
-            barge_in.append(1e3 * (began_s - first_s))
+            silent_s, final_s, sound_s, found = turn
+            barge_in.append(1e3 * (silent_s - first_s))
             end_to_final.append(1e3 * (final_s - last_s))
             final_to_sound.append(1e3 * (sound_s - final_s))
             right += found == answer
     recogniser.close()
     synthesiser.close()
+    speaker.close()
     return {
-        "turns": len(QUESTIONS), "turns_right": right, "speech_start_to_noticed_p95_ms": _p95(barge_in),
+        "turns": len(QUESTIONS), "turns_right": right, "speech_start_to_silence_p95_ms": _p95(barge_in),
         "speech_end_to_final_text_p95_ms": _p95(end_to_final), "final_text_to_first_sound_p95_ms": _p95(final_to_sound),
         "speech_end_to_first_sound_p95_ms": _p95([a + b for a, b in zip(end_to_final, final_to_sound, strict=True)]),
     }  # fmt: skip
 
 
 def _turn(
-    recogniser: Recogniser, retriever: Retriever, synthesiser: Synthesiser, audio: NDArray[np.int16], language: Language
-) -> tuple[float, float, float, str] | None:
-    """Feed one question at the pace of a microphone; times from the start of the audio, and the entry found."""
+    recogniser: Recogniser, retriever: Retriever, synthesiser: Synthesiser, speaker: Speaker,
+    audio: NDArray[np.int16], language: Language,
+) -> tuple[float, float, float, str] | None:  # fmt: skip
+    """Feed one question at the pace of a microphone while an answer is being said.
+
+    Returns when, from the start of the audio, the robot fell silent, had the final text and the first sound of its
+    answer; and the entry found.
+    """
     heard: list[tuple[float, Utterance]] = []
-    noticed: list[float] = []
+    silent: list[float] = []
     began = time.monotonic()
+
+    def pause(begins: bool) -> None:
+        if begins:
+            speaker.pause()
+        else:
+            speaker.go_on()
+
+    def caption(now: Caption) -> None:
+        if now.state in ("interrupted", "finished"):
+            silent.append(time.monotonic() - began)
+
+    def barge_in() -> None:
+        speaker.barge_in()
+
+    _wait(speaker.say(Speech("Ready.", Priority.ANSWER)))
+    answer = speaker.say(Speech(LONG * 3, Priority.ANSWER, on_caption=caption))
+    _until(lambda: speaker.playing)
     listener = Listener(
-        recogniser,
-        lambda u: heard.append((time.monotonic() - began, u)),
-        lambda: noticed.append(time.monotonic() - began),
-    )
+        recogniser, lambda u: heard.append((time.monotonic() - began, u)), barge_in, on_onset=pause
+    )  # fmt: skip
+    listener.robot_speaks(True)
+    began = time.monotonic()
     for start in range(0, len(audio), BLOCK):
         time.sleep(max(0.0, (start + BLOCK) / RATE_HZ - (time.monotonic() - began)))
         listener.feed(audio[start : start + BLOCK])
     listener.finish()
-    if not heard or not noticed or not heard[0][1].text:
+    _wait(answer)
+    if not heard or not silent or not heard[0][1].text:
         return None
     # What follows the final text is timed by itself, as the audio above is fed to its end first.
     again = time.monotonic()
@@ -198,7 +247,7 @@ def _turn(
         return None
     first = found.entry.wording(language).answer.split("。")[0].split(". ")[0]
     synthesiser.submit(first, language).result(60)
-    return noticed[0], heard[0][0], heard[0][0] + time.monotonic() - again, found.entry.id
+    return silent[0], heard[0][0], heard[0][0] + time.monotonic() - again, found.entry.id
 
 
 def detection(folder: Path) -> dict[str, Any]:
@@ -207,11 +256,13 @@ def detection(folder: Path) -> dict[str, Any]:
     noises = sorted((folder / "noise").glob("*.wav"))
     if not clips or not noises:
         raise InputError(folder, "has no en/, zh/ and noise/ with WAV files")
-    false, noise_s, found, kept = 0, 0.0, 0, []
+    false, onsets, noise_s, found, kept, noticed = 0, 0, 0.0, 0, [], []
     for path in noises:
         samples = read_wav(path)
         pointer = EndPointer()
-        false += sum(isinstance(e, SpeechStart) for e in pointer.feed(samples) + pointer.finish())
+        events = pointer.feed(samples) + pointer.finish()
+        false += sum(isinstance(e, SpeechStart) for e in events)
+        onsets += sum(isinstance(e, SpeechOnset) for e in events)
         noise_s += len(samples) / RATE_HZ
     for path in clips:
         samples = read_wav(path)
@@ -220,10 +271,26 @@ def detection(folder: Path) -> dict[str, Any]:
         audio = sum(len(e.audio) for e in events if isinstance(e, SpeechStart | SpeechAudio))
         found += any(isinstance(e, SpeechStart) for e in events)
         kept.append(audio / len(samples))
+        noticed += _noticed_ms(samples)
     return {
-        "noise_s": round(noise_s, 1), "false_utterances": false, "clips": len(clips), "clips_with_speech_found": found,
+        "noise_s": round(noise_s, 1), "false_utterances": false, "false_pauses": onsets,
+        "clip_loud_to_onset_p50_ms": round(float(np.median(noticed)), 1), "clip_loud_to_onset_p95_ms": _p95(noticed),
+        "clips": len(clips), "clips_with_speech_found": found,
         "clip_time_kept": round(float(np.mean(kept)), 4),
     }  # fmt: skip
+
+
+def _noticed_ms(samples: NDArray[np.int16]) -> list[float]:
+    """Time of audio from the first loud 10 ms (25 dB below the loudest) to the onset; breath may be loud too."""
+    frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(float)
+    power = np.mean(frames**2, axis=1)
+    first = int(np.flatnonzero(power > power.max() * 10**-2.5)[0]) * 160
+    pointer = EndPointer()
+    padded = np.concatenate([np.zeros(max(0, RATE_HZ - first), np.int16), samples])
+    for start in range(0, len(padded), CHUNK):
+        if any(isinstance(e, SpeechOnset) for e in pointer.feed(padded[start : start + CHUNK])):
+            return [1e3 * (start + CHUNK - (len(padded) - len(samples)) - first) / RATE_HZ]
+    return []
 
 
 def _wait(speech: Speech) -> None:

@@ -80,8 +80,6 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         self._frames = Frames(self)
         self._attention = Attention(p.near_m, time.monotonic)
         self._transcripts = TranscriptStore(state() / "voice" / "transcripts", p.retention_days)
-        if p.source != "none":
-            self._models = SpeechModels(p.model_en, p.model_zh, self._on_partial, time.monotonic)
         self._loading = self.create_worker("answers", self._load_answers, stall_after_s=120.0)
         self._models_loading = self.create_worker("speech_models", self._load_models, stall_after_s=120.0)
         self._knowledge_changed = newest_change(state())
@@ -103,9 +101,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     def activate(self) -> None:
         """Listen."""
         p = self.parameters
-        self._purge()
+        self._transcripts.purge()
         self.create_timer(RELOAD_S, self._look_around, clock=self.steady_clock)
-        self.create_timer(PURGE_S, self._purge, clock=self.steady_clock)
+        self.create_timer(PURGE_S, self._transcripts.purge, clock=self.steady_clock)
         if p.source == "none":
             return
         settings = EndPointing(threshold=p.speech_threshold, silence_s=p.end_silence_s)
@@ -145,15 +143,14 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             listener, values = self._listener, {"source": self.parameters.source}
             if listener is not None:
                 values |= {"ambient_dbfs": f"{listener.ambient_dbfs:.1f}", "denoised": str(listener.denoised)}
-            hears = self._models is not None and self._models.recogniser is not None
-            yield Part(
-                "listening", Level.OK if hears else Level.WARNING, self._models.text if self._models else "", values
-            )
+            models = self._models
+            level = Level.OK if models is not None and models.recogniser is not None else Level.WARNING
+            yield Part("listening", level, models.text if models is not None else "answers are loading", values)
         if self._speaker is not None:
-            silent = self._player_name == NO_ALSA_CARD
-            text = "no sound card: captions only" if silent else f"plays through {self._player_name}"
-            restarts = {"synthesiser_restarts": self._synthesiser.restarts}
-            yield Part("speaking", Level.WARNING if silent else Level.OK, text, restarts)
+            level, text = Level.OK, f"plays through {self._player_name}"
+            if self._player_name == NO_ALSA_CARD:
+                level, text = Level.WARNING, "no sound card: captions only"
+            yield Part("speaking", level, text, {"synthesiser_restarts": self._synthesiser.restarts})
             yield self._answers_part()
 
     def _answers_part(self) -> Part:
@@ -176,26 +173,28 @@ class VoiceNode(InspectionNode[VoiceParameters]):
                 raise
             self.fault("knowledge_update_unfit", str(error), part="answers")
             base = load()
+        p = self.parameters
+        self._known_questions = grammar_phrases(base) if p.grammar else None
+        if p.source != "none" and self._models is None:
+            self._models = SpeechModels(p.model_en, p.model_zh, self._on_partial, time.monotonic)
+        self._look_for_models()
         retriever = Retriever(base, date.today())
         if self._reception is not None:
             self._reception.dialogue.retriever = retriever
             return
-        p = self.parameters
         dialogue = Dialogue(retriever, self._phrases, time.monotonic, p.session_time_out_s, p.officer_wait_s)
         wake: Wake = p.wake  # type: ignore[assignment]  # one of the parameter's choices
         everything = (dialogue, self._attention, self._transcripts, self._phrases, wake, time.monotonic)
         self._reception = Reception(*everything)
-        self._look_for_models()
 
     def _look_for_models(self) -> None:
-        if self._models is not None and self._models.due and self._reception is not None:
+        if self._models is not None and self._models.due:
             self._models_loading.offer(time.monotonic())
 
     def _load_models(self, _: float) -> None:
         """Start the recognisers; without models, or with broken ones, that is a fault and typing goes on."""
-        assert self._reception is not None and self._models is not None
-        phrases = grammar_phrases(self._reception.dialogue.retriever.base) if self.parameters.grammar else None
-        if not self._models.load(phrases):
+        assert self._models is not None
+        if not self._models.load(self._known_questions):
             self.fault("no_speech_model", self._phrases.text("no_speech_model", "en"), Severity.WARNING, "speech model")
             return
         self.clear("no_speech_model")
@@ -304,10 +303,7 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         """Answer a typed question; it is shown, and said only when it was spoken."""
         language: Language | None = request.language if request.language in LANGUAGES else None
         if self._reception is None:
-            response.refused, response.language = (
-                True,
-                language or ("zh" if language_of(request.text) == "zh" else "en"),
-            )
+            response.refused, response.language = True, language or _written_in(request.text)
             response.answer = self._phrases.text("starting", response.language)
             return response
         with self._asking:
@@ -367,9 +363,6 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         for reply in ended:
             self._show(reply, "finished", Priority.ANSWER)
 
-    def _purge(self) -> None:
-        self._transcripts.purge()
-
     # Announcements.
 
     def _judge_goal(self, goal: Speak.Goal) -> GoalResponse:
@@ -387,12 +380,11 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             text = self._phrases.text(request.template_key, language or "zh", values)
             language = language or "zh"
         latest = [Caption("queued", "", 0.0)]
+        shown_in: Language = language or _written_in(text)
 
         def caption(now: Caption) -> None:
             latest[0] = now
-            self._announce(
-                text, language or ("zh" if language_of(text) == "zh" else "en"), Priority(request.priority), now
-            )
+            self._announce(text, shown_in, Priority(request.priority), now)
 
         assert self._speaker is not None
         if request.priority == Priority.INTERCEPTION and self._reception is not None:
@@ -422,13 +414,11 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         if self._speaker is None or not self.is_active or known or 0 < expires < now:
             return
         self._announced.add(message.announcement_id)
-        priority = Priority(min(int(message.priority), int(Priority.EMERGENCY)))
+        priority = Priority(min(message.priority, Priority.EMERGENCY))
         texts: dict[Language, str] = {"zh": message.text_zh.strip(), "en": message.text_en.strip()}
         session = ""
-        if (
-            priority == Priority.ANSWER and self._reception is not None
-        ):  # while somebody waits for an officer, this is the answer
-            with self._asking:
+        if priority == Priority.ANSWER and self._reception is not None:
+            with self._asking:  # while somebody waits for an officer, this is the answer
                 session = self._reception.officer({language: text for language, text in texts.items() if text})
         for language, text in texts.items():
             if text:
@@ -441,6 +431,10 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     def _announce(self, text: str, language: Language, priority: Priority, now: Caption, session: str = "") -> None:
         shown = now.sentence if now.state == "speaking" else text
         self._show(Reply(session, language, "announcement", shown), now.state, priority)
+
+
+def _written_in(text: str) -> Language:
+    return "zh" if language_of(text) == "zh" else "en"
 
 
 def main() -> None:

@@ -99,6 +99,11 @@ class Speaker:
         """Whether something is being said."""
         return self._current is not None
 
+    @property
+    def playing(self) -> bool:
+        """Whether sound is coming out."""
+        return self._playback is not None
+
     def say(self, speech: Speech) -> Speech:
         """Queue a speech; one of lower priority that is being said is cut off."""
         speech._sentences = sentences(speech.text)
