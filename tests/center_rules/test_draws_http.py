@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tests.center.test_pages import csrf
 from tests.center_rules.making import PARTY, SECRET, drand_record
 
 ROSTER = "officer,unit,lead,qualifications,conflicts,duty_from,duty_until\n" + "".join(
-    f"o{n},unit{n % 3},{'yes' if n % 2 else 'no'},goods ship,C{n},2026-01-01T00:00Z,2046-01-01T00:00Z\n" for n in range(8)
+    f"o{n},unit{n % 3},{'yes' if n % 2 else 'no'},goods ship,C{n},2026-01-01T00:00Z,2046-01-01T00:00Z\n"
+    for n in range(8)
 )
 SHORT_ROSTER = "\n".join(ROSTER.splitlines()[:2]) + "\n"
 
@@ -33,7 +35,13 @@ def client(running: RunningCenter, role: str) -> httpx.Client:
 
 
 def assess(api: httpx.Client, reference: str, company: str = "C1", **facts: Any) -> dict[str, Any]:
-    body = {"model": "goods", "reference": reference, "company": company, "facts": facts, "goods": [{"hs_code": "0203"}]}
+    body = {
+        "model": "goods",
+        "reference": reference,
+        "company": company,
+        "facts": facts,
+        "goods": [{"hs_code": "0203"}],
+    }
     answer = api.post("/api/v1/risk/cases", json=body)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
@@ -127,9 +135,10 @@ def test_allotments_rotate_and_use_each_berth_once(api: httpx.Client) -> None:
         reveal(api, made["number"])
         proof = api.get(f"/api/v1/draws/{made['number']}").json()["proof"]
         names = [entry["label"]["id"] for entry in proof["labels"]["items"]]
-        got.append({zones[n]: names[chosen[0]] for n, chosen in enumerate(proof["result"])})
+        places = [entry["label"]["id"] for entry in proof["labels"]["places"]]
+        got.append({places[n]: names[chosen[0]] for n, chosen in enumerate(proof["result"])})
         assert sorted(got[-1].values()) == ["blue", "green", "red"]
-    for before, after in zip(got, got[1:], strict=False):
+    for before, after in pairwise(got):
         assert all(before[zone] != after[zone] for zone in zones)
 
 

@@ -187,6 +187,8 @@ def allotment_plan(
             and not (data.not_as_last_time and before.get(place) == choice.name)
         )
         drawn_for.append(Place({"id": place}, 1, able))
+    # Those that can take least come first: fewer draws end in a dead end.
+    drawn_for.sort(key=lambda place: len(place.candidates or ()))
     plan = Plan(items, tuple(drawn_for), rule.data.load_factor)
     check_plan(plan)
     return plan
