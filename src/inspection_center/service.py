@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import HTTPException, Request
 from sqlalchemy import Engine, insert, select, update
@@ -31,6 +31,9 @@ from inspection_center.watchlist import seal_clear_entries
 from inspection_contract.errors import InputError
 from inspection_contract.signatures import SigningKey
 
+if TYPE_CHECKING:
+    from inspection_center.auth.oidc import OidcProvider
+
 T = TypeVar("T")
 DATABASE_FILE = "center.db"
 KEY_FILE = "signing.key"
@@ -54,6 +57,7 @@ class Center:
         self.engine = open_database(state, settings)
         self.key: SigningKey = load_signing_key(state / KEY_FILE)
         self.vault = Vault(self.key)
+        self.oidc = _oidc_provider(settings, self.key)
         self.partners = read_partners(Path(settings.exchange) if settings.exchange else None, self.key)
         self.blobs = _blob_store(state, settings)
         self.uploads = Uploads(state / "uploads")
@@ -155,6 +159,14 @@ def read_setting(engine: Engine, name: str) -> str | None:
     """A single value."""
     with engine.connect() as connection:
         return connection.execute(select(schema.setting.c.value).where(schema.setting.c.name == name)).scalar()
+
+
+def _oidc_provider(settings: Settings, key: SigningKey) -> OidcProvider | None:
+    if settings.oidc is None:
+        return None
+    from inspection_center.auth.oidc import OidcProvider  # as with S3: only where it is wanted
+
+    return OidcProvider(settings.oidc, key)
 
 
 def _blob_store(state: Path, settings: Settings) -> BlobStore:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inspection_center.auth.permissions import OfficerRole
 from inspection_contract.envelope import MAXIMUM_BATCH_BYTES, MAXIMUM_EVIDENCE_BYTES, first_fault
 from inspection_contract.errors import InputError
 
@@ -58,6 +59,21 @@ class SupervisionSettings(BaseModel):
     """Between two looks at what has happened."""
 
 
+class OidcSettings(BaseModel):
+    """An OpenID Connect provider; its client secret comes from the environment (INSPECTION_OIDC_SECRET)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: Annotated[str, Field(pattern=r"^https?://")]
+    client_id: Annotated[str, Field(min_length=1)]
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    role_claim: str = "roles"
+    """Claim with a person's roles or groups; a dot leads inside (realm_access.roles)."""
+    roles: dict[str, OfficerRole]
+    """Value of the claim → role here; the first that fits counts."""
+
+
 class Settings(BaseModel):
     """All settings of one installation."""
 
@@ -84,6 +100,8 @@ class Settings(BaseModel):
     """Of a browser that asks for neither."""
     floor_plan: str = ""
     """ROS map_server's YAML file whose picture is drawn below the floor plan; empty: a plain hall."""
+    oidc: OidcSettings | None = None
+    """Empty: only accounts of this center sign in."""
     map_origin: MapOrigin | None = None
     """Needed to draw ships on the map."""
     exchange: str = ""

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 
 from inspection_center.audit import log as audit
 from inspection_center.audit.log import record
+from inspection_center.auth.organisation import Identity
 from inspection_center.auth.permissions import OFFICER_ROLES, Principal
 from inspection_center.auth.secrets import (
     MINIMUM_PASSWORD_LENGTH,
@@ -24,6 +25,7 @@ from inspection_center.clock import now_text
 from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
 from inspection_center.problems import Conflict, NotFound
+from inspection_center.supervision.events import emit
 from inspection_contract.errors import InputError
 
 FAILURES_UNTIL_LOCK = 5
@@ -116,6 +118,7 @@ def signed_in(transaction: Transaction, name: str, life: timedelta) -> NewSessio
         )
     )
     record(transaction, f"officer:{name}", "session.begun", name)
+    emit(transaction, "session.begun", name, account=name)
     return NewSession(token, name)
 
 
@@ -132,12 +135,34 @@ def failed(transaction: Transaction, name: str) -> None:
         values = {"failures": 0, "locked_until": now_text(LOCK)}
     transaction.connection.execute(update(account).where(account.c.name == name).values(**values))
     record(transaction, "public", "session.refused", name, locked=failures >= FAILURES_UNTIL_LOCK)
+    emit(transaction, "session.refused", account=name, locked=failures >= FAILURES_UNTIL_LOCK)
 
 
 def signed_out(transaction: Transaction, token: str, actor: str) -> None:
     """End a session."""
     transaction.connection.execute(delete(schema.session).where(schema.session.c.token_hash == token_hash(token)))
     record(transaction, actor, "session.ended")
+
+
+def admitted(transaction: Transaction, identity: Identity, life: timedelta) -> NewSession:
+    """Begin a session of a person whom the organisation's provider vouches for; the account is made or follows it.
+
+    Raises:
+        Conflict: the name is that of an account with a password of its own, or the account is closed.
+    """
+    table = schema.account
+    row = transaction.connection.execute(
+        select(table.c.password_hash, table.c.active, table.c.role).where(table.c.name == identity.name)
+    ).first()
+    actor = "provider:oidc"
+    if row is None:
+        add_account(transaction, actor, NewAccount(identity.name, identity.display_name, identity.role, ""))
+    elif row.password_hash or not row.active:
+        raise Conflict("this account is closed, or signs in with its own password")
+    elif row.role != identity.role:
+        transaction.connection.execute(update(table).where(table.c.name == identity.name).values(role=identity.role))
+        record(transaction, actor, "account.role_changed", identity.name, role=identity.role)
+    return signed_in(transaction, identity.name, life)
 
 
 def new_link(transaction: Transaction, actor: str, name: str) -> str:
@@ -229,4 +254,5 @@ def new_service(transaction: Transaction, actor: str, name: str, role: str, life
         )
     )
     record(transaction, actor, "service.added", name, role=role)
+    emit(transaction, "service.added", actor.removeprefix("officer:"), service=name, role=role)
     return token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
@@ -14,12 +14,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from inspection_center.auth import accounts
 from inspection_center.auth.identity import SESSION_COOKIE, principal
+from inspection_center.auth.organisation import ATTEMPT_LIFE_S, CALLBACK_PATH, OidcError
 from inspection_center.auth.permissions import Principal
 from inspection_center.database.writer import StorageError
 from inspection_center.pages.rendering import LANGUAGE_COOKIE, LANGUAGES, page
 from inspection_center.service import center_of, unavailable
 
+if TYPE_CHECKING:
+    from inspection_center.auth.oidc import OidcProvider
+
 router = APIRouter(include_in_schema=False)
+_ATTEMPT_COOKIE = "inspection_oidc"
 _ATTEMPTS = 10
 _WINDOW_S = 60.0
 _REMEMBERED = 10_000
@@ -59,7 +64,7 @@ def limit_of(request: Request) -> None:
 @router.get("/login")
 def sign_in_page(request: Request, then: Annotated[str, Query(alias="next", max_length=200)] = "/") -> HTMLResponse:
     """The form; `next` is the page to go on with."""
-    return page(request, "sign_in.html", None, failed=False, then=_own_path(then))
+    return _form(request, 200, _own_path(then))
 
 
 @router.post("/login", dependencies=[Depends(limit_of)])
@@ -77,7 +82,7 @@ async def sign_in(
     try:
         if not holds:
             await center.write(lambda transaction: accounts.failed(transaction, name))
-            return page(request, "sign_in.html", None, 403, failed=True, then=_own_path(then))
+            return _form(request, 403, _own_path(then))
         session = await center.write(lambda transaction: accounts.signed_in(transaction, name, life))
     except StorageError as error:
         raise unavailable(error) from error
@@ -94,8 +99,59 @@ async def sign_in_by_link(request: Request, token: str) -> Response:
     except StorageError as error:
         raise unavailable(error) from error
     if session is None:
-        return page(request, "sign_in.html", None, 403, failed=True, then="/")
+        return _form(request, 403, "/")
     return _with_session(request, session.token, life)
+
+
+@router.get("/login/oidc", dependencies=[Depends(limit_of)])
+async def go_to_provider(request: Request, then: Annotated[str, Query(alias="next", max_length=200)] = "/") -> Response:
+    """Send the browser to the organisation's own sign-in."""
+    try:
+        departure = await _provider(request).depart(_own_url(request), _own_path(then))
+    except OidcError as error:
+        raise HTTPException(error.status, str(error)) from error
+    answer = RedirectResponse(departure.url, 303)
+    answer.set_cookie(
+        _ATTEMPT_COOKIE, departure.attempt, max_age=ATTEMPT_LIFE_S, path=CALLBACK_PATH, httponly=True, samesite="lax",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return answer
+
+
+@router.get(CALLBACK_PATH, dependencies=[Depends(limit_of)])
+async def come_from_provider(
+    request: Request,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """Begin a session for whom the provider sends back."""
+    center = center_of(request)
+    cookie = request.cookies.get(_ATTEMPT_COOKIE, "")
+    try:
+        identity = await _provider(request).arrive(_own_url(request), cookie, state, code)
+    except OidcError as error:
+        raise HTTPException(error.status, str(error)) from error
+    life = timedelta(hours=center.settings.session_hours)
+    session = await center.write(lambda transaction: accounts.admitted(transaction, identity, life))
+    answer = _with_session(request, session.token, life, identity.then)
+    answer.delete_cookie(_ATTEMPT_COOKIE, path=CALLBACK_PATH)
+    return answer
+
+
+def _provider(request: Request) -> OidcProvider:
+    provider = center_of(request).oidc
+    if provider is None:
+        raise HTTPException(404, "no provider is configured")
+    return provider
+
+
+def _own_url(request: Request) -> str:
+    return center_of(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
+def _form(request: Request, status: int, then: str) -> HTMLResponse:
+    oidc = center_of(request).oidc is not None
+    return page(request, "sign_in.html", None, status, failed=status != 200, then=then, oidc=oidc)
 
 
 @router.post("/logout")
