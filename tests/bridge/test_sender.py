@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from inspection_contract.client import CenterBusy, CenterClient, CenterError, CenterUnreachable
 from inspection_contract.signatures import SigningKey
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 from inspection_robot.bridge.credentials import Credentials
 from inspection_robot.bridge.outbox import Outbox, OutgoingEvent
 from inspection_robot.bridge.sender import Sender

@@ -22,7 +22,7 @@ from inspection_center.settings import S3Settings, Settings
 from inspection_contract.client import PIECE_BYTES, CenterClient, CenterError, CenterRefused
 from inspection_contract.events import Severity
 from inspection_contract.fields import EvidenceReference
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 from inspection_robot.bridge.credentials import Credentials
 from inspection_robot.bridge.outbox import Outbox, OutgoingEvent
 from inspection_robot.bridge.sender import Sender

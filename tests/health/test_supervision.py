@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 from inspection_robot.health.supervision import Beat, Command, Limits, Supervisor, Verb
 
 LIMITS = Limits(silence_s=3.0, transition_s=20.0, absence_s=5.0, first_pause_s=1.0, longest_pause_s=8.0, stable_s=30.0)

@@ -21,7 +21,7 @@ from inspection_contract.commands import COMMAND_TYPES, Command, SignedCommand
 from inspection_contract.envelope import first_fault
 from inspection_contract.events import CommandOutcome
 from inspection_contract.signatures import SignatureError, VerifyKey, command_bytes
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 from inspection_robot.bridge.outbox import Outbox, OutboxError, OutgoingEvent
 
 _LOG = logging.getLogger(__name__)

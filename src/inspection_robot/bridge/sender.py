@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from inspection_contract.client import CenterBusy, CenterClient, CenterError, CenterRefused, SequenceGap
 from inspection_contract.events import RobotStatus
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 from inspection_robot.bridge.credentials import Credentials
 from inspection_robot.bridge.outbox import Outbox, OutboxError, StoredOutgoing, WaitingEvidence
 from inspection_robot.evidence import EvidenceError, EvidenceStore

@@ -13,8 +13,8 @@ from inspection_contract.client import CenterClient, CenterError
 from inspection_contract.commands import Command, SignedCommand
 from inspection_contract.errors import InputError
 from inspection_contract.events import RobotStatus
+from inspection_robot.backoff import Backoff
 from inspection_robot.bridge.acceptance import Acceptance
-from inspection_robot.bridge.backoff import Backoff
 from inspection_robot.bridge.commands import CommandReceiver
 from inspection_robot.bridge.credentials import Credentials, read_credentials, write_credentials
 from inspection_robot.bridge.disk import DiskPolicy, enforce

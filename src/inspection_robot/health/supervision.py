@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from inspection_robot.bridge.backoff import Backoff
+from inspection_robot.backoff import Backoff
 
 NEXT_STEP = {"unconfigured": "configure", "inactive": "activate"}
 OVERTAKEN_S = 0.4
