@@ -17,6 +17,8 @@ from inspection_center.database import queries, schema
 from inspection_center.database.engine import row_dict
 from inspection_center.database.writer import Transaction
 from inspection_center.problems import Conflict, NotFound, Unfit
+from inspection_center.supervision import sources
+from inspection_center.supervision.events import emit
 from inspection_contract.commands import Decision, IncidentDecision
 from inspection_contract.signatures import SigningKey
 
@@ -74,6 +76,7 @@ def claim(transaction: Transaction, identity: str, officer: Principal) -> None:
             raise Conflict(f"{present['claimed_by']} has this alert")
         raise Conflict(f"this alert is {present['state']}")
     record(transaction, officer.actor, "alert.claimed", identity)
+    emit(transaction, "alert.claimed", officer, alert=identity)
 
 
 def release(transaction: Transaction, identity: str, officer: Principal) -> None:
@@ -94,6 +97,7 @@ def release(transaction: Transaction, identity: str, officer: Principal) -> None
         _alert(transaction.connection, identity)
         raise Conflict("this alert is not yours to give back")
     record(transaction, officer.actor, "alert.released", identity)
+    emit(transaction, "alert.released", officer, alert=identity)
 
 
 def decide(
@@ -131,6 +135,7 @@ def decide(
     if changed.rowcount == 0:
         raise Conflict("this alert has just changed")
     record(transaction, officer.actor, f"alert.{_STATE_AFTER[verdict]}", identity, reason=reason)
+    sources.alert_decided(transaction, officer, dict(present), _STATE_AFTER[verdict], reason)
     if present["incident"] and verdict in _TOLD_TO_ROBOT:
         body = IncidentDecision(
             incident=UUID(present["incident"]),

@@ -23,6 +23,7 @@ from inspection_center.api import audit, command_stream, events, evidence, healt
 from inspection_center.api import declarations as declarations_api
 from inspection_center.api import draws as draws_api
 from inspection_center.api import exchange as exchange_api
+from inspection_center.api import knowledge as knowledge_api
 from inspection_center.api import risk as risk_api
 from inspection_center.api import supervision as supervision_api
 from inspection_center.api import watchlist as watchlist_api
@@ -134,6 +135,7 @@ def create_app(center: Center) -> FastAPI:
         audit,
         personal,
         watchlist_api,
+        knowledge_api,
         sign_in,
         findings,
         command,
@@ -172,7 +174,7 @@ def _handle(app: FastAPI, kind: type[Exception], handler: Callable[[Request, Any
 
 async def _refused(request: Request, error: HTTPException) -> Response:
     """A refusal: people are shown a page, programs one line."""
-    if "text/html" in request.headers.get("accept", "") and request.method == "GET":
+    if "text/html" in request.headers.get("accept", ""):
         if error.status_code == 401:
             return RedirectResponse("/login", 303)
         return page(request, "problem.html", None, error.status_code, detail=str(error.detail))
@@ -190,10 +192,10 @@ async def _unfit(request: Request, error: ValidationError) -> Response:
     return await _told(request, Unfit(first_fault(error)))
 
 
-async def _malformed(_request: Request, error: RequestValidationError) -> Response:
+async def _malformed(request: Request, error: RequestValidationError) -> Response:
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
-    return JSONResponse({"detail": f"{place}: {fault['msg']}"[:500]}, 422)
+    return await _told(request, Unfit(f"{place}: {fault['msg']}"[:500]))
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

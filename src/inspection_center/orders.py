@@ -20,6 +20,8 @@ from inspection_center.database.engine import row_dict
 from inspection_center.database.writer import Transaction
 from inspection_center.handheld.tables import order_assignment, order_receipt
 from inspection_center.problems import Conflict, NotFound
+from inspection_center.supervision import sources
+from inspection_center.supervision.events import emit
 from inspection_contract.commands import Announcement, LiveViewRequest, Order, OrderStep, SpeechPriority
 from inspection_contract.fields import Number, Pose, Position, RobotName, Word
 from inspection_contract.signatures import SigningKey
@@ -237,6 +239,8 @@ def ask_live_view(
     )
     issue(transaction, key, robot, body, officer.name, _LIVE_LIFE)
     record(transaction, officer.actor, "live_view.asked", robot, camera=camera, enable=enable)
+    if enable:
+        emit(transaction, "robot.live_viewed", officer, robot=robot, camera=camera)
 
 
 def cancel_order(transaction: Transaction, officer: Principal, identity: str) -> None:
@@ -247,16 +251,18 @@ def cancel_order(transaction: Transaction, officer: Principal, identity: str) ->
         Conflict: it is finished.
     """
     order = schema.order
+    state = transaction.connection.execute(select(order.c.state).where(order.c.id == identity)).scalar()
     changed = transaction.connection.execute(
         update(order)
         .where(order.c.id == identity, order.c.state.in_(OPEN_STATES))
         .values(state="cancelled", reason=f"{officer.name}")
     )
+    if state is None:
+        raise NotFound("there is no such order")
     if changed.rowcount == 0:
-        if transaction.connection.execute(select(order.c.id).where(order.c.id == identity)).first() is None:
-            raise NotFound("there is no such order")
         raise Conflict("this order is finished")
     record(transaction, officer.actor, "order.cancelled", identity)
+    sources.order_changed(transaction, identity, (state, ()), ("cancelled", ()), actor=officer)
 
 
 def list_orders(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from inspection_center.database.engine import row_dict
 from inspection_center.database.writer import Transaction
 from inspection_center.personal import ERASED, SEALED, Vault
 from inspection_center.problems import Conflict, NotFound, Unfit
+from inspection_center.supervision.events import emit
 from inspection_contract.commands import WatchlistEntry, WatchlistUpdate
 from inspection_contract.sealing import identifier_digest, seal_name
 from inspection_contract.signatures import SigningKey
@@ -27,6 +28,8 @@ KINDS: tuple[str, ...] = get_args(WatchlistEntry.model_fields["kind"].annotation
 LIST_LIFE = timedelta(days=7)
 _COLUMNS = ("id", "kind", "identifier", "birth_date", "advice", "expires")
 _MAXIMUM_ROWS = 100_000
+_FAULTS_TOLD = 20
+_CHUNK = 500
 
 
 def list_entries(connection: Connection, vault: Vault) -> list[dict[str, Any]]:
@@ -52,15 +55,13 @@ def add_entries(transaction: Transaction, vault: Vault, officer: Principal, rows
     """Add entries and return the new version.
 
     Raises:
-        Unfit: a row is not usable; the text names it.
-        Conflict: an id is taken, or is that of a person who was erased.
+        Unfit: rows are not usable; the text names each with its line.
+        Conflict: ids are taken, or an id is that of a person who was erased.
     """
     if not rows:
         raise Unfit("there is no entry")
     number = _next_version(transaction)
-    values = [
-        {**_check(row, place), "added_by": officer.name, "added_version": number} for place, row in enumerate(rows, 1)
-    ]
+    values = [{**row, "added_by": officer.name, "added_version": number} for row in _checked(transaction.connection, rows)]
     values = _sealed(transaction.connection, vault, values)
     try:
         with transaction.connection.begin_nested():
@@ -68,6 +69,7 @@ def add_entries(transaction: Transaction, vault: Vault, officer: Principal, rows
     except IntegrityError as error:
         raise Conflict("an id is there already, or twice in this list") from error
     record(transaction, officer.actor, "watchlist.added", str(number), entries=[row["id"] for row in values[:1000]])
+    emit(transaction, "watchlist.added", officer, entries=len(values), version=number)
     return number
 
 
@@ -112,11 +114,12 @@ def remove_entry(transaction: Transaction, officer: Principal, identity: str) ->
     if changed.rowcount == 0:
         raise NotFound("there is no such entry")
     record(transaction, officer.actor, "watchlist.removed", identity, version=number)
+    emit(transaction, "watchlist.removed", officer, entry=identity, version=number)
     return number
 
 
 def read_csv(content: str) -> list[dict[str, str]]:
-    """Rows of an import: a header with id, kind, identifier and as many of birth_date, advice, expires as wanted.
+    """Rows of an import, each with the `line` it ends in; a header with id, kind, identifier and, as wanted, the rest.
 
     Raises:
         Unfit: no such header, or too many rows.
@@ -131,7 +134,7 @@ def read_csv(content: str) -> list[dict[str, str]]:
     for row in reader:
         if len(rows) >= _MAXIMUM_ROWS:
             raise Unfit(f"more than {_MAXIMUM_ROWS} entries")
-        rows.append({name: (row.get(name) or "").strip() for name in _COLUMNS})
+        rows.append({"line": str(reader.line_num), **{name: (row.get(name) or "").strip() for name in _COLUMNS}})
     return rows
 
 
@@ -149,6 +152,7 @@ def publish(transaction: Transaction, vault: Vault, key: SigningKey, officer: Pr
         issue(transaction, key, name, update_for_robot, officer.name, LIST_LIFE)
         names.append(str(name))
     record(transaction, officer.actor, "watchlist.published", str(present), robots=names)
+    emit(transaction, "watchlist.published", officer, version=present, robots=len(names))
     return names
 
 
@@ -209,23 +213,61 @@ def _held(connection: Connection, robot: str) -> int | None:
     return int(WatchlistUpdate.model_validate_json(row[0]).version)
 
 
-def _check(row: dict[str, str], place: int) -> dict[str, Any]:
+def _checked(connection: Connection, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Rows as they are stored; every fault of the list is told at once.
+
+    Raises:
+        Unfit: rows are not usable, or an id is there twice.
+        Conflict: ids are on the list already.
+    """
+    values: list[dict[str, Any]] = []
+    faults: list[str] = []
+    lines: dict[str, str] = {}
+    for place, row in enumerate(rows, 1):
+        line = row.get("line", str(place))
+        try:
+            value = _check(row)
+        except Unfit as error:
+            faults.append(f"line {line}: {error}")
+            continue
+        if value["id"] in lines:
+            faults.append(f"line {line}: the id {value['id']} is in line {lines[value['id']]} too")
+        lines.setdefault(value["id"], line)
+        values.append(value)
+    if faults:
+        raise Unfit(_several(faults))
+    table = schema.watchlist_entry
+    ids = list(lines)
+    for start in range(0, len(ids), _CHUNK):
+        found = connection.execute(select(table.c.id).where(table.c.id.in_(ids[start : start + _CHUNK])))
+        faults += [f"line {lines[row[0]]}: the id {row[0]} is on the list already" for row in found]
+    if faults:
+        raise Conflict(_several(faults))
+    return values
+
+
+def _several(faults: list[str]) -> str:
+    told = "; ".join(faults[:_FAULTS_TOLD])
+    return told if len(faults) <= _FAULTS_TOLD else f"{told}; {len(faults) - _FAULTS_TOLD} further faults"
+
+
+def _check(row: dict[str, str]) -> dict[str, Any]:
     identity, kind, identifier = row.get("id", ""), row.get("kind", ""), row.get("identifier", "")
     if not (1 <= len(identity) <= 64 and identity.isascii() and identity.isprintable()):
-        raise Unfit(f"row {place}: id must have 1 … 64 printable ASCII characters")
+        raise Unfit("id must have 1 … 64 printable ASCII characters")
     if kind not in KINDS:
-        raise Unfit(f"row {place}: kind must be one of {', '.join(KINDS)}")
+        raise Unfit(f"kind must be one of {', '.join(KINDS)}")
     if not any(character.isalnum() for character in identifier) or len(identifier) > 500:
-        raise Unfit(f"row {place}: identifier must have 1 … 500 characters")
+        raise Unfit("identifier must have 1 … 500 characters")
     birth, expires = row.get("birth_date", ""), row.get("expires", "")
     try:
         if birth:
             birth = date.fromisoformat(birth).isoformat()
         moment = date.fromisoformat(expires).isoformat() if expires else None
     except ValueError as error:
-        raise Unfit(f"row {place}: a date is not YYYY-MM-DD") from error
+        raise Unfit("a date is not YYYY-MM-DD") from error
     if "\x00" in identifier or "\x00" in row.get("advice", "") or len(row.get("advice", "")) > 200:
-        raise Unfit(f"row {place}: advice must have at most 200 characters")
+        raise Unfit("advice must have at most 200 characters")
     return {
         "id": identity,
         "kind": kind,

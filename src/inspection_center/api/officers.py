@@ -18,6 +18,7 @@ from inspection_center.auth.permissions import Principal
 from inspection_center.clock import now_text
 from inspection_center.database import queries
 from inspection_center.service import center_of
+from inspection_center.supervision import sources
 from inspection_contract.commands import SpeechPriority
 from inspection_contract.fields import RobotName, Text
 
@@ -73,9 +74,11 @@ def list_alerts(
 
 
 @router.get("/alerts/{alert_id}", responses=PROBLEMS)
-def show_alert(request: Request, _reader: Reader, alert_id: AlertId) -> dict[str, Any]:
-    """An alert with its incident, detections and the deeds about it."""
-    return _read(request, lambda connection: alerts.details(connection, str(alert_id)))
+def show_alert(request: Request, reader: Reader, alert_id: AlertId) -> dict[str, Any]:
+    """An alert with its incident, detections and the deeds about it; the look is told to supervision."""
+    found = _read(request, lambda connection: alerts.details(connection, str(alert_id)))
+    sources.tell_alert_viewed(center_of(request).writer, reader, found)
+    return found
 
 
 @router.post("/alerts/{alert_id}/claim", responses=PROBLEMS, status_code=204)

@@ -18,6 +18,7 @@ from inspection_center.database.writer import Transaction
 from inspection_center.handheld.receipts import issue_receipt
 from inspection_center.handheld.tables import order_assignment, order_record
 from inspection_center.orders import OPEN_STATES
+from inspection_center.supervision import sources
 from inspection_contract.container_number import is_container_number
 from inspection_contract.fields import SHA256_PATTERN, Text, Time, Word
 from inspection_contract.signatures import SigningKey
@@ -197,6 +198,14 @@ def _update_order(
     result = kinds.get("result")
     over = not unanswered(order.steps) and (result is None or result["state"] != "open")
     table = schema.order
+    sources.order_changed(
+        transaction,
+        item.order_id,
+        (order.row["state"], json.loads(order.row["steps"])),
+        ("done" if over else "running", order.steps),
+        actor=officer,
+        time=item.recorded,
+    )
     transaction.connection.execute(
         update(table)
         .where(table.c.id == order.row["id"])

@@ -16,8 +16,10 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from inspection_center.clock import text
 from inspection_center.database import schema
 from inspection_center.database.bulk import insert_rows
+from inspection_center.database.writer import Transaction
 from inspection_center.ingest.plain import DetectionRow
 from inspection_center.ingest.reading import ReadEvent
+from inspection_center.supervision import sources
 from inspection_contract.events import (
     OPEN_INCIDENT_STATES,
     CommandOutcome,
@@ -50,17 +52,18 @@ def _store_detections(connection: Connection, robot: str, rows: Sequence[Detecti
     sent = (robot, received)
     insert_rows(connection, schema.detection, _DETECTION_COLUMNS, [row + sent for row in rows], ignore=True)
     _count_findings(connection, rows, received)
-    insert_rows(
-        connection,
-        schema.alert,
-        _ALERT_COLUMNS,
-        [
-            (row.uuid, "detection", robot, row.kind, row.severity, "", received, "open", "", 1)
-            for row in rows
-            if row.severity >= Severity.ALARM
-        ],
-        ignore=True,
-    )
+    alarms = [row for row in rows if row.severity >= Severity.ALARM]
+    if alarms:
+        insert_rows(
+            connection,
+            schema.alert,
+            _ALERT_COLUMNS,
+            [(row.uuid, "detection", robot, row.kind, row.severity, "", received, "open", "", 1) for row in alarms],
+            ignore=True,
+        )
+        sources.alerts_opened(
+            connection, robot, [(row.uuid, row.kind, row.severity, len(json.loads(row.evidence))) for row in alarms]
+        )
 
 
 def _count_findings(connection: Connection, rows: Sequence[DetectionRow], received: str) -> None:
@@ -143,7 +146,17 @@ def _store_incident_alert(connection: Connection, robot: str, body: Incident, re
                 version=1,
             )
         )
+        shown = connection.execute(
+            select(schema.detection.c.evidence).where(
+                schema.detection.c.uuid.in_([str(uuid) for uuid in body.detections])
+            )
+        ).scalars()
+        evidence = sum(len(json.loads(found)) for found in shown)
+        opened_alert = (identity, body.kind, severity or int(Severity.ALARM), evidence)
+        sources.alerts_opened(connection, robot, [opened_alert])
     elif state in ROBOT_MAY_SET:
+        if not opened:
+            sources.alerts_withdrawn(connection, robot, [identity])
         connection.execute(
             update(alert)
             .where(alert.c.id == identity)
@@ -154,16 +167,12 @@ def _store_incident_alert(connection: Connection, robot: str, body: Incident, re
             .values(state="closed", decided=received, decided_by=f"robot:{robot}", version=alert.c.version + 1)
         )
     if body.detections:
+        merged = and_(
+            alert.c.id.in_([str(uuid) for uuid in body.detections]), alert.c.robot == robot, alert.c.state == "open"
+        )
+        sources.alerts_withdrawn(connection, robot, connection.execute(select(alert.c.id).where(merged)).scalars())
         connection.execute(
-            update(alert)
-            .where(
-                and_(
-                    alert.c.id.in_([str(uuid) for uuid in body.detections]),
-                    alert.c.robot == robot,
-                    alert.c.state == "open",
-                )
-            )
-            .values(state="merged", incident=identity, version=alert.c.version + 1)
+            update(alert).where(merged).values(state="merged", incident=identity, version=alert.c.version + 1)
         )
 
 
@@ -175,6 +184,7 @@ def _store_fault(connection: Connection, robot: str, body: Fault, _received: str
         .values(**key, **values)
         .on_conflict_do_update(index_elements=list(key), set_=values)
     )
+    sources.fault_told(connection, robot, body.code, body.source, body.severity, body.active)
 
 
 def _store_screenings(connection: Connection, robot: str, body: ScreeningSummary, _received: str) -> None:
@@ -199,14 +209,24 @@ def _store_outcome(connection: Connection, robot: str, body: CommandOutcome, rec
 
 def _store_progress(connection: Connection, robot: str, body: OrderProgress, _received: str) -> None:
     order = schema.order
+    told = and_(order.c.id == body.order_id, order.c.robot == robot, order.c.revision == body.revision)
+    before = connection.execute(select(order.c.state, order.c.steps).where(told)).first()
+    if before is None:
+        return
+    steps = json.loads(before.steps)
+    sources.order_changed(
+        Transaction(connection),
+        body.order_id,
+        (before.state, steps),
+        (body.state, [step.model_dump(mode="json") for step in body.steps] if body.steps else steps),
+        actor=f"robot:{robot}",
+        robot=robot,
+        time=body.stamp,
+    )
     connection.execute(
-        update(order)
-        .where(and_(order.c.id == body.order_id, order.c.robot == robot, order.c.revision == body.revision))
-        .values(state=body.state, reason=body.reason, steps=to_json(body.steps).decode())
+        update(order).where(told).values(state=body.state, reason=body.reason, steps=to_json(body.steps).decode())
         if body.steps
-        else update(order)
-        .where(and_(order.c.id == body.order_id, order.c.robot == robot, order.c.revision == body.revision))
-        .values(state=body.state, reason=body.reason)
+        else update(order).where(told).values(state=body.state, reason=body.reason)
     )
 
 

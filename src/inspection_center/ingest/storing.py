@@ -16,6 +16,7 @@ from inspection_center.ingest.projections import project
 from inspection_center.ingest.reading import Batch
 from inspection_center.ingest.sealing import seal_event
 from inspection_center.personal import Vault
+from inspection_center.supervision.events import emit
 from inspection_contract.receipts import IngestReceipt, QuarantinedEvent
 
 
@@ -91,6 +92,7 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival, vault:
         )
         project(connection, batch.robot, good, received)
     if bad:
+        emit(transaction, "robot.quarantined", robot=batch.robot, events=len(bad))
         connection.execute(
             insert(schema.quarantine),
             [
@@ -105,6 +107,8 @@ def store_batch(transaction: Transaction, batch: Batch, arrival: Arrival, vault:
                 for event in bad
             ],
         )
+    if missing:
+        emit(transaction, "robot.findings_missing", robot=batch.robot, missing=missing)
     if fresh:
         connection.execute(_ADVANCE, {"outbox": batch.outbox, "acknowledged": acknowledged, "newly_missing": missing})
     connection.execute(_SEEN, {"robot": batch.robot, "received": received, "offset_s": arrival.clock_offset_s})

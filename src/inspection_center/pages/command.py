@@ -25,6 +25,7 @@ from inspection_center.pages.rendering import Words, language_of, page, render
 from inspection_center.plan.layers import LayerName, layer_picture, shown_layers
 from inspection_center.problems import NotFound
 from inspection_center.service import Center, center_of
+from inspection_center.supervision import sources
 
 T = TypeVar("T")
 router = APIRouter(include_in_schema=False)
@@ -96,6 +97,7 @@ async def alert_page(request: Request, officer: Reader, alert_id: UUID) -> HTMLR
 
     found = await run_in_threadpool(_read, center_of(request), query)
     alert = found["alert"]
+    sources.tell_alert_viewed(center_of(request).writer, officer, alert)
     return page(request, "alert.html", officer, timeline=alerts.timeline(alert), age=_age(alert["opened"]), **found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -21,6 +22,7 @@ from inspection_center.database import queries
 from inspection_center.pages.rendering import page
 from inspection_center.problems import Unfit
 from inspection_center.service import center_of
+from inspection_center.supervision.events import emit
 from inspection_contract.errors import InputError
 
 T = TypeVar("T")
@@ -29,6 +31,8 @@ ListReader = Annotated[Principal, Depends(require("watchlist.read"))]
 ListWriter = Annotated[Principal, Depends(require("watchlist.write"))]
 Administrator = Annotated[Principal, Depends(require("accounts.write"))]
 Line = Annotated[str, Form(max_length=500)]
+Part = Annotated[str, Query(max_length=80)]
+Day = Annotated[str, Query(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 _IMPORT_BYTES = 20 * 2**20
 _CSV_COLUMNS = ("hour", "kind", "findings", "alarms")
 
@@ -46,7 +50,10 @@ async def watchlist_page(request: Request, officer: ListReader) -> HTMLResponse:
             "robots": robots.overview(connection, settings),
         }
 
-    return page(request, "watchlist.html", officer, kinds=watchlist.KINDS, **await _read(request, query))
+    found = await _read(request, query)
+    shown = len(found["entries"])
+    await center.write(lambda transaction: emit(transaction, "watchlist.viewed", officer, entries=shown))
+    return page(request, "watchlist.html", officer, kinds=watchlist.KINDS, **found)
 
 
 @router.post("/watchlist")
@@ -137,10 +144,17 @@ async def audit_page(
     request: Request,
     officer: Annotated[Principal, Depends(require("audit.read"))],
     before: Annotated[int | None, Query(ge=0, le=2**53 - 1)] = None,
+    actor: Part = "",
+    action: Part = "",
+    target: Annotated[str, Query(alias="object", max_length=200)] = "",
+    since: Day = "",
+    until: Day = "",
 ) -> HTMLResponse:
-    """Who did what."""
-    entries = await _read(request, lambda connection: queries.audit_entries(connection, 200, before))
-    return page(request, "audit.html", officer, entries=entries)
+    """Who did what, as far as asked for."""
+    wanted = {"actor": actor, "action": action, "target": target, "since": since, "until": until}
+    entries = await _read(request, lambda connection: queries.audit_entries(connection, 200, before, **wanted))
+    older = urlencode({**wanted, "object": target, "before": entries[-1]["leaf"]}) if len(entries) == 200 else ""
+    return page(request, "audit.html", officer, entries=entries, wanted=wanted, older=older)
 
 
 @router.get("/quarantine")

@@ -91,13 +91,14 @@ class TypeColumns:
     Args:
         kinds: the type's fields.
         rows: the events.
-        times_us: when each counts as having happened, shape (n,).
+        counted_us: when each counts as having come, shape (n,).
         zone: of the port.
     """
 
-    def __init__(self, kinds: dict[str, str], rows: Sequence[EventRow], times_us: Integers, zone: ZoneInfo) -> None:
+    def __init__(self, kinds: dict[str, str], rows: Sequence[EventRow], counted_us: Integers, zone: ZoneInfo) -> None:
         self.number: Integers = np.fromiter((row.number for row in rows), np.int64, len(rows))
-        self.time_us = times_us
+        self.time_us: Integers = np.fromiter((row.time_us for row in rows), np.int64, len(rows))
+        self.counted_us = counted_us
         self._kinds = kinds
         self._rows = rows
         self._zone = zone
@@ -185,12 +186,21 @@ class TypeColumns:
 
 
 class Selected(NamedTuple):
-    """Events that a selector chose, in order of time and number; shapes (n,), `extra` (n, extra fields)."""
+    """Events that a selector chose, in order of `counted_us` and number; shapes (n,), `extra` (n, extra fields).
+
+    `time_us` is when they happened: spans are measured by it.
+    """
 
     key: Hashes
     time_us: Integers
+    counted_us: Integers
     number: Integers
     extra: Hashes
+
+    @property
+    def late(self) -> bool:
+        """Whether any of them came after its time had been judged."""
+        return bool((self.time_us != self.counted_us).any())
 
 
 class Batch:
@@ -199,19 +209,19 @@ class Batch:
     Args:
         types: catalogue of event types.
         rows: the events; types that the catalogue does not know are passed over.
-        times_us: when each counts as having happened, shape (n,).
+        counted_us: when each counts as having come, shape (n,): its own time, unless that had been judged before.
         zone: of the port.
     """
 
     def __init__(
-        self, types: dict[str, dict[str, str]], rows: Sequence[EventRow], times_us: Integers, zone: ZoneInfo
+        self, types: dict[str, dict[str, str]], rows: Sequence[EventRow], counted_us: Integers, zone: ZoneInfo
     ) -> None:
         members: dict[str, list[int]] = {}
         for index, row in enumerate(rows):
             members.setdefault(row.type, []).append(index)
         self.length = len(rows)
         self._by_type = {
-            name: TypeColumns(types[name], [rows[index] for index in indices], times_us[np.array(indices)], zone)
+            name: TypeColumns(types[name], [rows[index] for index in indices], counted_us[np.array(indices)], zone)
             for name, indices in members.items()
             if name in types
         }
@@ -238,6 +248,7 @@ class Batch:
                 Selected(
                     joined[chosen],
                     columns.time_us[chosen],
+                    columns.counted_us[chosen],
                     columns.number[chosen],
                     np.stack(extras, axis=1) if extras else np.empty((len(chosen), 0), np.uint64),
                 )
@@ -246,10 +257,10 @@ class Batch:
             return parts[0]
         if not parts:
             none = np.empty(0, np.int64)
-            return Selected(np.empty(0, np.uint64), none, none, np.empty((0, len(extra)), np.uint64))
-        keys, times, numbers, extra_texts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        order = np.lexsort((numbers, times))
-        return Selected(keys[order], times[order], numbers[order], extra_texts[order])
+            return Selected(np.empty(0, np.uint64), none, none, none, np.empty((0, len(extra)), np.uint64))
+        keys, times, counted, numbers, texts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.lexsort((numbers, counted))
+        return Selected(keys[order], times[order], counted[order], numbers[order], texts[order])
 
 
 def pack(arrays: dict[str, NDArray[np.generic]]) -> bytes:

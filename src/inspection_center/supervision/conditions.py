@@ -1,7 +1,9 @@
 """Conditions over the stream of events. Each takes batches in order of time and tells where it was met.
 
-A batch holds all events up to its watermark and none after it; events come in order of (time, number). What a condition
-tells does not depend on how the stream was cut into batches.
+A batch holds all events up to its watermark and none after it, in the order in which they count; an event that came
+after its time had been judged counts at the watermark it met, but spans are measured between the times at which
+things happened: who works offline and is heard of later has not worked in a burst. What a condition tells does not
+depend on how the stream was cut into batches.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 
 from inspection_center.supervision import rules
 from inspection_center.supervision.columns import Batch, Integers, Mask, Selected, pack, unpack
-from inspection_center.supervision.memory import Arrays, LatestByKey, PlainEvents, latest_before
+from inspection_center.supervision.memory import LATEST_US, Arrays, LatestByKey, PlainEvents, latest_before
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,23 @@ class ThresholdDetector:
         touched = np.isin(recent.key, found.key)
         key = np.concatenate((recent.key[touched], found.key))
         time = np.concatenate((recent.time_us[touched], found.time_us))
+        counted = np.concatenate((recent.counted_us[touched], found.counted_us))
         number = np.concatenate((recent.number[touched], found.number))
         fresh = np.arange(len(key)) >= np.count_nonzero(touched)
-        order = np.lexsort((number, time, key))
-        key, time, number, fresh = key[order], time[order], number[order], fresh[order]
+        order = np.lexsort((number, counted, key))
+        key, time, counted, number, fresh = key[order], time[order], counted[order], number[order], fresh[order]
         here, there = np.arange(back, len(key)), np.arange(len(key) - back)
-        met = fresh[here] & (key[here] == key[there]) & (time[here] - time[there] <= self._within_us)
+        span = time[here] - time[there]
+        if len(here) and (time != counted).any():  # Late events do not come in the order in which they happened.
+            runs = np.lib.stride_tricks.sliding_window_view(time, back + 1)
+            span = runs.max(axis=1) - runs.min(axis=1)
+        met = fresh[here] & (key[here] == key[there]) & (span <= self._within_us)
         at = here[met]
         # The last `times - 1` of each key are all that can still count.
         last = np.searchsorted(key, key, side="right") - np.arange(len(key)) <= back
         recent.keep(~touched)
-        recent.add(key[last], time[last], number[last])
-        recent.keep(recent.time_us >= watermark_us - self._within_us)
+        recent.add(key[last], time[last], counted[last], number[last])
+        recent.keep(recent.counted_us >= watermark_us - self._within_us - LATEST_US)
         told = np.lexsort((number[at], time[at]))
         return matches(self._rule, number[at][told], time[at][told], number[there[met]][told])
 
@@ -136,7 +143,7 @@ class SequenceDetector:
         firsts = batch.select(condition.first, condition.key, condition.different)
         thens = batch.select(condition.then, condition.key, condition.different)
         time, number, extra, known = latest_before(firsts, thens, self._firsts)
-        met = known & (thens.time_us - time <= self._within_us)
+        met = known & (thens.time_us >= time) & (thens.time_us - time <= self._within_us)
         # Whoever is unknown on either side differs from nobody.
         met &= ((extra != thens.extra) & (extra != 0) & (thens.extra != 0)).all(axis=1)
         self._firsts.put(firsts, watermark_us - self._within_us)
@@ -171,7 +178,9 @@ class MissingBeforeDetector:
         later = batch.select(self._later, condition.key)
         time, _, _, known = latest_before(expected, later, self._expected)
         met = ~known | (later.time_us - time > self._within_us)
+        # What may have been forgotten is held against nobody.
         met &= later.time_us - self._within_us > self._expected.horizon_us
+        met &= later.time_us >= later.counted_us - LATEST_US
         self._expected.put(expected, watermark_us - self._within_us)
         return matches(self._rule, later.number[met], later.time_us[met]), bool(len(expected.key))
 
@@ -203,9 +212,10 @@ class MissingAfterDetector:
             begun = batch.select(self._earlier, condition.key)
             answers = batch.select(condition.missing, condition.key)
             changed = bool(len(begun.key)) or bool(len(answers.key) and len(waiting))
-            waiting.add(begun.key, begun.time_us, begun.number)
+            waiting.add(begun.key, begun.time_us, begun.counted_us, begun.number)
             waiting.keep(~self._answered(answers))
-        over = waiting.time_us + self._within_us < watermark_us
+        # After an event that came late its answer may be as late: it is waited for from then on.
+        over = waiting.counted_us + self._within_us < watermark_us
         if not over.any():
             return [], changed
         order = np.lexsort((waiting.number[over], waiting.time_us[over]))
@@ -225,6 +235,9 @@ class MissingAfterDetector:
         which = np.flatnonzero(np.isin(waiting.key, answers.key))
         if not len(which):
             return answered
+        if answers.late or (waiting.time_us[which] != waiting.counted_us[which]).any():
+            answered[which] = [self._has_answer(index, answers) for index in which.tolist()]
+            return answered
         key = np.concatenate((waiting.key[which], answers.key))
         time = np.concatenate((waiting.time_us[which], answers.time_us))
         number = np.concatenate((waiting.number[which], answers.number))
@@ -238,6 +251,15 @@ class MissingAfterDetector:
         fits &= time[following] - time[order] <= self._within_us
         answered[which[order[fits]]] = True
         return answered
+
+    def _has_answer(self, index: int, answers: Selected) -> bool:
+        """The same for one waiting event, when events do not come in the order in which they happened."""
+        waiting = self._waiting
+        counted, number = waiting.counted_us[index], waiting.number[index]
+        follows = (answers.counted_us > counted) | ((answers.counted_us == counted) & (answers.number > number))
+        span = answers.time_us - waiting.time_us[index]
+        in_time = (span >= 0) & (span <= self._within_us)
+        return bool((follows & in_time & (answers.key == waiting.key[index])).any())
 
     def save(self) -> bytes:
         """See `Detector`."""
@@ -267,7 +289,7 @@ class FourEyesDetector:
         found: dict[int, Match] = {}
         for earlier, later in ((0, 1),) if self._same_deed else ((0, 1), (1, 0)):
             time, number, _, known = latest_before(deeds[earlier], deeds[later], self._memories[earlier])
-            met = known & (deeds[later].time_us - time <= self._within_us)
+            met = known & (np.abs(deeds[later].time_us - time) <= self._within_us)
             for match in matches(self._rule, deeds[later].number[met], deeds[later].time_us[met], number[met]):
                 found.setdefault(match.number, match)
         for memory, deed in zip(self._memories, deeds, strict=True):

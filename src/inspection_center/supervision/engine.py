@@ -2,7 +2,7 @@
 
 An event waits until the watermark (up to which time everything is believed to have arrived) has passed its own time;
 then all events up to there are judged in order of time and number. An event that comes later than that counts as having
-happened at the watermark, and is told apart (`Outcome.late`) so that what it answers can be taken back.
+come at the watermark, and is told apart (`Outcome.late`) so that what it answers can be taken back.
 """
 
 from __future__ import annotations

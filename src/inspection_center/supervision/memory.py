@@ -10,6 +10,8 @@ from inspection_center.supervision.columns import Hashes, Integers, Mask, Select
 Arrays = dict[str, NDArray[np.generic]]
 MAXIMUM_ENTRIES = 2_000_000
 _SLACK = 1024
+LATEST_US = 3 * 86_400_000_000
+"""How late an event may come and still find what belongs to it remembered: three days."""
 
 
 class LatestByKey:
@@ -36,7 +38,7 @@ class LatestByKey:
         return places, self.key[places] == keys
 
     def put(self, events: Selected, forget_before_us: int) -> None:
-        """Take in events in order of time; what is older than `forget_before_us` can go."""
+        """Take in events in their order; what is older than `forget_before_us` by `LATEST_US` can go."""
         if not len(events.key):
             return
         order = np.lexsort((np.arange(len(events.key)), events.key))
@@ -53,7 +55,7 @@ class LatestByKey:
             self.number = np.insert(self.number, at, events.number[new])
             self.extra = np.insert(self.extra, at, events.extra[new], axis=0)
         if len(self.key) > 2 * self._after_expiry + _SLACK:
-            self._keep(self.time_us >= forget_before_us)
+            self._keep(self.time_us >= forget_before_us - LATEST_US)
             if len(self.key) > self._maximum:
                 oldest_kept = np.partition(self.time_us, -self._maximum)[-self._maximum]
                 self.horizon_us = int(oldest_kept)
@@ -91,6 +93,7 @@ class PlainEvents:
     def __init__(self) -> None:
         self.key: Hashes = np.empty(0, np.uint64)
         self.time_us: Integers = np.empty(0, np.int64)
+        self.counted_us: Integers = np.empty(0, np.int64)
         self.number: Integers = np.empty(0, np.int64)
 
     def __len__(self) -> int:
@@ -98,27 +101,35 @@ class PlainEvents:
 
     def keep(self, kept: Mask) -> None:
         """Forget the others."""
-        self.key, self.time_us, self.number = self.key[kept], self.time_us[kept], self.number[kept]
+        self.key, self.time_us = self.key[kept], self.time_us[kept]
+        self.counted_us, self.number = self.counted_us[kept], self.number[kept]
 
-    def add(self, key: Hashes, time_us: Integers, number: Integers) -> None:
+    def add(self, key: Hashes, time_us: Integers, counted_us: Integers, number: Integers) -> None:
         """Take in more."""
         self.key = np.concatenate((self.key, key))
         self.time_us = np.concatenate((self.time_us, time_us))
+        self.counted_us = np.concatenate((self.counted_us, counted_us))
         self.number = np.concatenate((self.number, number))
 
     def arrays(self, name: str) -> Arrays:
         """Everything, to be saved."""
-        return {f"{name}.key": self.key, f"{name}.time": self.time_us, f"{name}.number": self.number}
+        return {
+            f"{name}.key": self.key,
+            f"{name}.time": self.time_us,
+            f"{name}.counted": self.counted_us,
+            f"{name}.number": self.number,
+        }
 
     def restore(self, name: str, arrays: Arrays) -> None:
         """Take back what `arrays` gave."""
         self.key = arrays[f"{name}.key"].astype(np.uint64)
         self.time_us = arrays[f"{name}.time"].astype(np.int64)
+        self.counted_us = arrays[f"{name}.counted"].astype(np.int64)
         self.number = arrays[f"{name}.number"].astype(np.int64)
 
 
 def latest_before(earlier: Selected, later: Selected, memory: LatestByKey) -> tuple[Integers, Integers, Hashes, Mask]:
-    """For each later event, the latest earlier one with the same key, out of the batch or the memory.
+    """For each later event, the one of the earlier kind that came last before it with the same key.
 
     Returns:
         Time, number and extras of the earlier event, and whether there is one; shapes (n,), (n,), (n, extras), (n,).
@@ -137,7 +148,7 @@ def latest_before(earlier: Selected, later: Selected, memory: LatestByKey) -> tu
         # An event that is both is not its own predecessor: as the later one it stands before itself.
         order = np.lexsort(
             (is_earlier, np.concatenate((earlier.number, later.number)),
-             np.concatenate((earlier.time_us, later.time_us)), key)
+             np.concatenate((earlier.counted_us, later.counted_us)), key)
         )  # fmt: skip
         latest = np.maximum.accumulate(np.where(is_earlier[order], np.arange(len(order)), -1))
         candidate = order[np.maximum(latest, 0)]

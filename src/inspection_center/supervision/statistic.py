@@ -80,7 +80,7 @@ class StatisticDetector:
             if not count:
                 continue
             rows.add(
-                columns.time_us[chosen] // self._every_us,
+                columns.counted_us[chosen] // self._every_us,
                 groups[0][chosen],
                 groups[1][chosen] if len(groups) == 2 else np.zeros(count, np.uint64),
                 np.ones(count, np.int64),
