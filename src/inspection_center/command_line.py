@@ -15,8 +15,10 @@ from inspection_center.auth import accounts
 from inspection_center.auth.permissions import OFFICER_ROLES
 from inspection_center.backup import back_up, restore
 from inspection_center.database.writer import StorageError, Transaction, Writer
+from inspection_center.draws import verify_draw
 from inspection_center.erasure import erase
 from inspection_center.problems import Problem
+from inspection_center.risk import risk_command
 from inspection_center.server import Listening, serve
 from inspection_center.service import open_database
 from inspection_center.settings import read_settings
@@ -44,9 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     link = commands.add_parser("link", help="print a path that signs an account in once")
     link.add_argument("name")
     link.set_defaults(run=_link)
-    erasing = commands.add_parser(
-        "erase", help="erase a person: destroy the key of what is sealed"
-    )
+    erasing = commands.add_parser("erase", help="erase a person: destroy the key of what is sealed")
     erasing.add_argument(
         "subject", help="watchlist:ENTRY, session:ROBOT:SESSION, person:ROBOT:SUBJECT, or the name of an account"
     )
@@ -61,6 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     restoring = commands.add_parser("restore", help="make a new state folder from a backup")
     restoring.add_argument("source", type=Path)
     restoring.set_defaults(run=_restore)
+    risk = commands.add_parser("risk", help="check risk models, score cases, learn weights, compare versions")
+    risk_command.configure(risk)
+    risk.set_defaults(run=risk_command.run)
+    drawing = commands.add_parser("draw", help="verify the proof files of draws")
+    drawing.add_argument("deed", choices=("verify",))
+    drawing.add_argument("proofs", type=Path, nargs="+", metavar="PROOF.json")
+    drawing.add_argument("--zh", action="store_true", help="report in Chinese")
+    drawing.set_defaults(run=_verify_draws)
     for command in commands.choices.values():
         command.add_argument(
             "--state", type=Path, default=None, metavar="DIR", help="state folder (default: var/center)"
@@ -151,6 +159,11 @@ def _erase(arguments: argparse.Namespace) -> int:
     entries = _write(arguments, lambda transaction: erase(transaction, _ACTOR, arguments.subject))
     print(f"{arguments.subject}: erased, also from {entries} audit entries")
     return 0
+
+
+def _verify_draws(arguments: argparse.Namespace) -> int:
+    results = [verify_draw.report(str(path), zh=arguments.zh) for path in arguments.proofs]
+    return max(results)
 
 
 def _back_up(arguments: argparse.Namespace) -> int:

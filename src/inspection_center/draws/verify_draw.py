@@ -345,16 +345,21 @@ def main() -> int:
     parser.add_argument("--mine", metavar="FILE", help='your entry: {"label": {…}, "salt": "…"}')
     parser.add_argument("--zh", action="store_true", help="报告用中文")
     arguments = parser.parse_args()
+    return report(arguments.proof, arguments.published, arguments.beacon, arguments.mine, arguments.zh)
+
+
+def report(path: str, published: str = "", beacon: str | None = None, mine: str | None = None, zh: bool = False) -> int:
+    """Verify a file and print what was checked; the exit status."""
     try:
-        proof, beacon, mine = (read(p) if p else None for p in (arguments.proof, arguments.beacon, arguments.mine))
+        proof, record, own = (read(p) if p else None for p in (path, beacon, mine))
     except (OSError, ValueError, RecursionError) as error:
-        print(f"verify_draw: {error}", file=sys.stderr)
+        print(f"verify_draw: {path}: {error}", file=sys.stderr)
         return 2
-    checks = verify(proof, arguments.published, beacon, mine)
+    checks = verify(proof, published, record, own)
     for found in checks:
-        print(f"{found.verdict:4}  {found.zh if arguments.zh else found.en}")
+        print(f"{found.verdict:4}  {found.zh if zh else found.en}")
     failed = sum(found.verdict == "FAIL" for found in checks)
-    if arguments.zh:
+    if zh:
         print("抽取成立。" if not failed else f"抽取不成立：{failed} 项不符。")
     else:
         print("The draw holds." if not failed else f"The draw does NOT hold: {failed} checks failed.")
