@@ -188,7 +188,9 @@ class Room:
         self.captions: list[Any] = graph.record(Answer, "voice/answers", qos.EVENT)
         self.detections: list[Any] = graph.record(Detection, "detections", qos.ALARM)
         self.microphone = graph.probe.create_publisher(Int16MultiArray, "microphone/audio", qos.EVENT)
-        graph.spin_until(lambda: node._models.recogniser is not None and self.microphone.get_subscription_count() == 1)
+        graph.spin_until(
+            lambda: node._models and node._models.recogniser and self.microphone.get_subscription_count() == 1
+        )
 
     def hear(self, samples: Any) -> None:
         """Sound at the microphone, in blocks of 100 ms."""

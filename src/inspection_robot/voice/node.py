@@ -101,9 +101,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
     def activate(self) -> None:
         """Listen."""
         p = self.parameters
-        self._transcripts.purge()
+        self._purge()
         self.create_timer(RELOAD_S, self._look_around, clock=self.steady_clock)
-        self.create_timer(PURGE_S, self._transcripts.purge, clock=self.steady_clock)
+        self.create_timer(PURGE_S, self._purge, clock=self.steady_clock)
         if p.source == "none":
             return
         settings = EndPointing(threshold=p.speech_threshold, silence_s=p.end_silence_s)
@@ -362,6 +362,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             ended = [] if self._reception is None else self._reception.expire()
         for reply in ended:
             self._show(reply, "finished", Priority.ANSWER)
+
+    def _purge(self) -> None:
+        self._transcripts.purge()
 
     # Announcements.
 
