@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
     path.write_text(ROUTES)
     return {
         "routes_file": str(path), "progress_file": str(tmp_path / "patrol" / "progress.json"), "attempts": 1,
-        "pause_s": 0.0, "resume_after_s": 0.0,
+        "pause_s": 0.0, "resume_after_s": 0.0, "count_s": 0.2,
     }  # fmt: skip
 
 
@@ -287,3 +287,47 @@ def test_orders_of_the_center_take_precedence_and_are_carried_out_once(
     ros_graph.spin_until(lambda: progress[-1].order_id == "o3")
     assert progress[-1].state == "expired"
     assert nav2.goals == [1, 9]
+
+
+def test_a_rise_slows_the_robot_and_an_alarm_makes_it_look_again_from_the_suggested_place(
+    caller: Caller, nav2: Nav2, ros_graph: Any, patrol: Any
+) -> None:
+    from diagnostic_msgs.msg import KeyValue
+    from geometry_msgs.msg import TransformStamped
+    from inspection_interfaces.msg import Detection, RadiationReading
+    from nav2_msgs.msg import SpeedLimit
+    from tf2_msgs.msg import TFMessage
+
+    from inspection_robot.ros import qos
+    from inspection_robot.ros.frames import DYNAMIC_QOS
+
+    limits = ros_graph.record(SpeedLimit, "speed_limit", qos.ALARM)
+    readings = ros_graph.probe.create_publisher(RadiationReading, "radiation/reading", qos.EVENT)
+    detections = ros_graph.probe.create_publisher(Detection, "detections", qos.ALARM)
+    transforms = ros_graph.probe.create_publisher(TFMessage, "/tf", DYNAMIC_QOS)
+    nav2.behaviour = {1.0: "hold"}
+    caller.send("patrol", route="hall", rounds=1)
+    ros_graph.spin_until(lambda: nav2.goals == [1])
+
+    def rise(status: int, p_value: float) -> None:
+        frame = TransformStamped(child_frame_id="base_link")
+        frame.header.frame_id = "map"
+        frame.header.stamp = patrol.get_clock().now().to_msg()
+        frame.transform.rotation.w = 1.0
+        transforms.publish(TFMessage(transforms=[frame]))
+        readings.publish(RadiationReading(status=status, p_value=p_value))
+
+    def until(condition: Any, status: int, p_value: float) -> None:
+        def tick() -> bool:
+            rise(status, p_value)
+            return bool(condition())
+
+        ros_graph.spin_until(tick)
+
+    until(lambda: limits, RadiationReading.STATUS_OK, 1e-5)
+    assert (limits[0].percentage, limits[0].speed_limit) == (False, pytest.approx(0.2))
+    assert nav2.goals == [1]  # slower, but still on its way
+    suggestion = Detection(kind="radiation.source", attributes=[KeyValue(key="next_viewpoint", value="3.5,1.0")])
+    detections.publish(suggestion)
+    until(lambda: 3.5 in nav2.goals, RadiationReading.STATUS_ALARM, 1e-9)
+    assert nav2.goals[:2] == [1, 3.5]

@@ -3,6 +3,7 @@
     patrol (selector: the first that applies)
     ├── interrupted   somebody else drives, or the emergency stop is set: give way, come back to the same waypoint
     ├── charge        the battery is low: drive to the dock, stay until it is charged enough
+    ├── investigate   a radiation alarm: stay and count, look again from elsewhere (`investigation`)
     └── waypoint      drive there, look around, dwell, go on to the next; one that cannot be reached is skipped
 
 Where the patrol stands is kept in :class:`Progress`, outside the tree: a branch that is interrupted begins again
@@ -19,6 +20,7 @@ from py_trees.behaviour import Behaviour
 from py_trees.common import Status
 from py_trees.composites import Selector, Sequence
 
+from inspection_robot.patrol.investigation import investigation
 from inspection_robot.patrol.routes import Dock, Pose, Route
 from inspection_robot.ros.travel import Navigator
 
@@ -28,11 +30,21 @@ LOOKS = 3
 
 @dataclass(frozen=True)
 class Situation:
-    """What the tree looks at: time [s], who interrupts (empty: nobody), battery 0 … 1 (NaN: unknown)."""
+    """What the tree looks at.
+
+    Attributes:
+        now_s: time [s].
+        interruption: who interrupts; empty: nobody.
+        battery: 0 … 1; NaN: unknown.
+        radiation_alarm: whether counts are significantly raised here.
+        viewpoint: place (x, y) from which to look again [m]; None: none is suggested.
+    """
 
     now_s: float
     interruption: str = ""
     battery: float = math.nan
+    radiation_alarm: bool = False
+    viewpoint: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +56,16 @@ class Rules:
         pause_s: between attempts.
         low_battery: drive to the dock below this charge.
         enough_battery: go on from this charge on.
+        count_s: stay so long where counts are raised, and again at the next viewpoint.
+        investigation_pause_s: after having looked into an alarm, patrol on so long before looking into one again.
     """
 
     attempts: int = 3
     pause_s: float = 5.0
     low_battery: float = 0.2
     enough_battery: float = 0.8
+    count_s: float = 15.0
+    investigation_pause_s: float = 60.0
 
 
 @dataclass
@@ -86,6 +102,8 @@ class Mission:
         self.reason = ""
         self.cancel_requested = False
         """Set by other threads; whoever ticks then calls :meth:`cancel`."""
+        self.investigated_until_s = -math.inf
+        """Alarms before this time are not looked into: one was, a moment ago."""
         self.finished: str | None = None
         """`done`, `failed` or `cancelled` at the end."""
         waypoint = Sequence(
@@ -102,6 +120,7 @@ class Mission:
         if dock is not None:
             charge = [BatteryLow("battery low", self), DriveTo("to dock", self, lambda: dock, "docking")]
             branches.append(Sequence("charge", memory=True, children=[*charge, Charge("charge", self)]))
+        branches.append(investigation(self))
         branches.append(Selector("waypoint", memory=False, children=[waypoint, Skip("skip", self)]))
         self._root = Selector("patrol", memory=False, children=branches)
 

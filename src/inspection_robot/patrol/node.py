@@ -14,7 +14,8 @@ from action_msgs.msg import GoalStatus
 from geometry_msgs.msg import PoseStamped
 from inspection_interfaces.action import Dock as DockAction
 from inspection_interfaces.action import Patrol as PatrolAction
-from inspection_interfaces.msg import DriveState, Order, OrderProgress, PatrolState
+from inspection_interfaces.msg import Detection, DriveState, Order, OrderProgress, PatrolState, RadiationReading
+from nav2_msgs.msg import SpeedLimit
 from nav_msgs.msg import Path as RoutePath
 from rclpy.action import ActionClient, GoalResponse
 from rclpy.time import Time
@@ -24,6 +25,7 @@ from inspection_contract.resources import share, state
 from inspection_robot.patrol.mission import Mission, Rules, Situation
 from inspection_robot.patrol.orders import KINDS, Errand, OrderBook, OrderRefused, errand
 from inspection_robot.patrol.routes import Dock, Route, Routes, Waypoint, load
+from inspection_robot.patrol.suspicion import Suspicion, SuspicionRules
 from inspection_robot.ros import qos
 from inspection_robot.ros.frames import Frames, TransformError, from_pose, pose_stamped
 from inspection_robot.ros.navigation import NavigationClient
@@ -52,6 +54,17 @@ class PatrolParameters:
     )
     low_battery: float = parameter(0.2, "Drive to the dock below this charge", minimum=0.0, maximum=0.9)
     enough_battery: float = parameter(0.8, "Go on patrolling from this charge on", minimum=0.05, maximum=1.0)
+    suspicion_p_value: float = parameter(
+        1e-3, "Rises of the count rate less likely than this by chance slow the robot down", minimum=0.0, maximum=0.1
+    )
+    suspicion_speed: float = parameter(0.2, "Speed while radiation is suspected [m/s]", minimum=0.05, maximum=0.8)
+    count_s: float = parameter(15.0, "Stay where counts are raised, each time [s]", minimum=0.0, maximum=300.0)
+    investigation_pause_s: float = parameter(
+        60.0,
+        "Patrol on after having looked into an alarm before looking into one again [s]",
+        minimum=0.0,
+        maximum=3600.0,
+    )
 
     def __post_init__(self) -> None:
         if self.low_battery >= self.enough_battery:
@@ -59,7 +72,9 @@ class PatrolParameters:
 
     def rules(self) -> Rules:
         """The mission's rules."""
-        return Rules(self.attempts, self.pause_s, self.low_battery, self.enough_battery)
+        return Rules(
+            self.attempts, self.pause_s, self.low_battery, self.enough_battery, self.count_s, self.investigation_pause_s
+        )
 
 
 class PatrolNode(InspectionNode[PatrolParameters]):
@@ -76,6 +91,8 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         self._routes = Routes()
         self._stored = ""
         self._navigation: NavigationClient | None = None
+        self._suspicion = Suspicion(SuspicionRules())
+        self._slow = False
         self._order: Any = None
         self._order_waits: tuple[Any, Errand] | None = None
 
@@ -87,6 +104,10 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         self._progress.parent.mkdir(parents=True, exist_ok=True)
         self._order_book = OrderBook(self._progress.with_name("orders.json"))
         self._frames = Frames(self)
+        self._suspicion = Suspicion(SuspicionRules(self.parameters.suspicion_p_value))
+        self._speed_limit = self.create_publisher(SpeedLimit, "speed_limit", qos.ALARM)
+        self.create_subscription(RadiationReading, "radiation/reading", self._on_radiation, qos.EVENT)
+        self.create_subscription(Detection, "detections", self._on_detection, qos.ALARM)
         self._navigation = NavigationClient(self, given.longest_travel_s)
         self._own_goals = ActionClient(self, PatrolAction, "patrol")
         self._states = self.create_publisher(PatrolState, "patrol/state", qos.STATE)
@@ -142,6 +163,32 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         if self._interruption and not reason:
             self._free_since_s = self._now_s()
         self._interruption = reason
+
+    def _on_radiation(self, reading: Any) -> None:
+        overload = reading.status == RadiationReading.STATUS_OVERLOAD
+        alarm = reading.status == RadiationReading.STATUS_ALARM
+        self._suspicion.read(self._now_s(), float(reading.p_value), alarm, overload)
+
+    def _on_detection(self, detection: Any) -> None:
+        if detection.kind == "radiation.source":
+            for attribute in detection.attributes:
+                if attribute.key == "next_viewpoint":
+                    self._suspicion.suggest(self._now_s(), attribute.value)
+
+    def _limit_speed(self, slow: bool) -> None:
+        """Ask Nav2 to drive slowly, or as fast as it likes (0) again."""
+        if slow != self._slow:
+            self._slow = slow
+            message = SpeedLimit(percentage=False, speed_limit=self.parameters.suspicion_speed if slow else 0.0)
+            message.header.stamp = self.get_clock().now().to_msg()
+            self._speed_limit.publish(message)
+
+    def _here(self) -> tuple[float, float] | None:
+        try:
+            at = self._frames.lookup("map", "base_link").translation
+        except TransformError:
+            return None
+        return float(at[0]), float(at[1])
 
     def _on_order(self, order: Any) -> None:
         """Carry out an order that moves the robot; it takes the place of whatever is under way."""
@@ -204,11 +251,8 @@ class PatrolNode(InspectionNode[PatrolParameters]):
         if name:
             dock = self._routes.docks.get(name)
             return dock if dock is not None and (not purpose or purpose in dock.purposes) else None
-        try:
-            here = self._frames.lookup("map", "base_link").translation
-        except TransformError:
-            here = planar(0.0, 0.0, 0.0).translation  # any dock is better than none
-        nearest = self._routes.nearest_dock(float(here[0]), float(here[1]), purpose)
+        here = self._here() or (0.0, 0.0)  # any dock is better than none
+        nearest = self._routes.nearest_dock(*here, purpose)
         return None if nearest is None else self._routes.docks[nearest]
 
     # Goals, each in a thread of its own: they only wait for the mission, which the executor ticks.
@@ -258,6 +302,7 @@ class PatrolNode(InspectionNode[PatrolParameters]):
 
     def _tick(self) -> None:
         self._begin_order()
+        self._limit_speed(self._suspicion.slow(self._now_s()))
         mission = self._mission
         if mission is None:
             return
@@ -269,7 +314,8 @@ class PatrolNode(InspectionNode[PatrolParameters]):
             interruption = "waiting after an interruption"
         before = (mission.state, mission.reason, mission.progress.waypoint, len(mission.progress.skipped))
         known = set(mission.progress.skipped)
-        mission.tick(Situation(now_s, interruption, self._battery))
+        viewpoint = self._suspicion.viewpoint(now_s, self._here()) if self._suspicion.alarm else None
+        mission.tick(Situation(now_s, interruption, self._battery, self._suspicion.alarm, viewpoint))
         for index in mission.progress.skipped.keys() - known:
             name, reason = mission.route.waypoints[index].name, mission.progress.skipped[index]
             self.fault(f"skipped_{name}", f"waypoint {name} is skipped: {reason}", Severity.WARNING, part="mission")

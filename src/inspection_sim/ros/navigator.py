@@ -15,6 +15,7 @@ import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped, Twist
 from nav2_msgs.action import NavigateToPose
+from nav2_msgs.msg import SpeedLimit
 from nav_msgs.msg import OccupancyGrid, Path
 from numpy.typing import NDArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -52,6 +53,7 @@ class Navigator(Node):  # type: ignore[misc]  # rclpy has no type information
         self._points: NDArray[np.float64] = np.empty((0, 2))
         self._scan_at_s = -1e9
         self._goal: Any = None
+        self._cruise = navigation.CRUISE_M_S
         self._lock = threading.Lock()
         group = ReentrantCallbackGroup()
         self.create_subscription(OccupancyGrid, "map", self._take_map, qos.STATE)
@@ -63,6 +65,7 @@ class Navigator(Node):  # type: ignore[misc]  # rclpy has no type information
             self, NavigateToPose, "navigate_to_pose", self._execute, callback_group=group,
             goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
         )  # fmt: skip
+        self.create_subscription(SpeedLimit, "speed_limit", self._take_speed_limit, qos.STATE)
         self.create_subscription(PoseStamped, "goal_pose", self._take_goal_pose, 1, callback_group=group)
         self._own_goals: Any = None
 
@@ -104,6 +107,11 @@ class Navigator(Node):  # type: ignore[misc]  # rclpy has no type information
         ranges = np.frombuffer(message.ranges, dtype=np.float32)
         self._points = navigation.scan_points(ranges, message.angle_min, message.angle_increment, LIDAR.x)
         self._scan_at_s = self.now_s()
+
+    def _take_speed_limit(self, message: Any) -> None:
+        """Take the speed others ask for [m/s, or percent of ours]; 0 lifts the limit, as in Nav2."""
+        limit = message.speed_limit * (navigation.CRUISE_M_S / 100.0 if message.percentage else 1.0)
+        self._cruise = min(limit, navigation.CRUISE_M_S) if limit > 0.0 else navigation.CRUISE_M_S
 
     def _take_goal_pose(self, message: Any) -> None:
         """Hand RViz's 2D goal to our own server, as Nav2 does."""
@@ -165,7 +173,7 @@ class Navigator(Node):  # type: ignore[misc]  # rclpy has no type information
                 handle.abort()
                 return
             blind = now_s - self._scan_at_s > SCAN_LIFE_S
-            command = navigation.pursue(path, yaw, pose, self._points)
+            command = navigation.pursue(path, yaw, pose, self._points, self._cruise)
             if command.arrived:
                 handle.succeed()
                 return
