@@ -6,9 +6,7 @@ import argparse
 import http.client
 import json
 import os
-import pwd
-import shutil
-import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -17,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
+import psutil
+from tests.center.postgresql import postgresql, programs
 
 from inspection_contract.client import EVENTS_PATH, CenterClient
 from inspection_contract.envelope import BATCH_MEDIA_TYPE, join_batch, source_name, write_event
@@ -47,19 +48,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    with _running("") as (url, robots, _reader):
-        sqlite_per_s = _ingest(url, robots, arguments.events)
+    with _running("") as (url, robots, demo):
+        sqlite = _ingest(url, robots, arguments.events, demo["process"])
         p99_ms = _finding_p99_ms(url, robots[0])
         catch_up_s = _catch_up_s(url, robots[1])
     with _running("") as (url, robots, reader):
         page_ms, alarm_ms = _console(url, robots, reader)
-    postgresql_per_s = None
-    if not arguments.skip_postgresql and _postgresql_folder() is not None:
-        with _postgresql() as database, _running(database) as (url, robots, _reader):
-            postgresql_per_s = _ingest(url, robots, arguments.events)
+    on_postgresql = _Ingest(None, None)
+    if not arguments.skip_postgresql and programs() is not None:
+        with postgresql() as database, _running(database) as (url, robots, demo):
+            on_postgresql = _ingest(url, robots, arguments.events, demo["process"])
     return {
-        "ingest_sqlite_per_s": sqlite_per_s,
-        "ingest_postgresql_per_s": postgresql_per_s,
+        "ingest_sqlite_per_s": sqlite.per_s,
+        "ingest_sqlite_cpu_us": sqlite.cpu_us,
+        "ingest_postgresql_per_s": on_postgresql.per_s,
+        "ingest_postgresql_cpu_us": on_postgresql.cpu_us,
+        "floor_sqlite_cpu_us": _floor_us(),
+        "load_average": round(os.getloadavg()[0], 1),
         "finding_p99_ms": p99_ms,
         "catch_up_30_min_s": catch_up_s,
         "page_ms": page_ms,
@@ -98,18 +103,46 @@ class _Robot:
         }
 
 
-def _ingest(url: str, robots: list[_Robot], events: int) -> float:
-    """Events a second until the last acknowledgement, 4 connections × 200 in flight, from a process of its own."""
+@dataclass(frozen=True)
+class _Ingest:
+    """Durable events a second by the wall clock, and the center's own processor time for each [µs]."""
+
+    per_s: float | None
+    cpu_us: float | None
+
+
+def _ingest(url: str, robots: list[_Robot], events: int, process_id: int) -> _Ingest:
+    """Until the last acknowledgement, 4 connections × 200 in flight, from a process of its own."""
     work = {
         "url": url,
         "robots": [{"name": robot.name, "token": robot.token, "key": robot.key.to_text()} for robot in robots],
         "batches": max(1, events // (_CONNECTIONS * _BATCH)),
     }
+    center = psutil.Process(process_id)
+    before = center.cpu_times()
     process = subprocess.run(
         [sys.executable, str(Path(__file__).resolve())],
         input=json.dumps(work), capture_output=True, text=True, check=True, env=_environment(),
     )  # fmt: skip
-    return float(process.stdout)
+    after = center.cpu_times()
+    seconds = after.user + after.system - before.user - before.system
+    return _Ingest(float(process.stdout), round(1e6 * seconds / (work["batches"] * _CONNECTIONS * _BATCH), 1))
+
+
+def _floor_us(batches: int = 40) -> float:
+    """Processor time an event when nothing is done but parse its JSON and insert its row durably [µs]."""
+    robot = _Robot("robot_1", "", SigningKey.generate())
+    bodies = [robot.batch(_BATCH) for _ in range(batches)]
+    with tempfile.TemporaryDirectory(prefix="floor-") as name, sqlite3.connect(Path(name) / "floor.db") as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("CREATE TABLE event (number INTEGER PRIMARY KEY, id TEXT, data TEXT)")
+        begin = time.process_time()
+        for body in bodies:
+            rows = [(event["id"], json.dumps(event["data"])) for event in json.loads(body)]
+            database.executemany("INSERT INTO event (id, data) VALUES (?, ?)", rows)
+            database.commit()
+        return round(1e6 * (time.process_time() - begin) / (batches * _BATCH), 1)
 
 
 def _send_load(work: dict[str, Any]) -> float:
@@ -310,45 +343,10 @@ def _running(database_url: str) -> Iterator[tuple[str, list[_Robot], dict[str, A
                     key = SigningKey.generate()
                     enrolment = client.enrol(demo["robots"][robot], key)
                     robots.append(_Robot(robot, enrolment.token, key))
-            yield demo["url"], robots, demo
+            yield demo["url"], robots, {**demo, "process": process.pid}
         finally:
             process.terminate()
             process.wait(20)
-
-
-def _postgresql_folder() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-@contextmanager
-def _postgresql() -> Iterator[str]:
-    """A PostgreSQL server of our own on loopback, with its default durability (fsync and synchronous_commit on)."""
-    programs = _postgresql_folder()
-    assert programs is not None
-    account = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    if os.geteuid() == 0:
-        shutil.chown(folder, account)
-
-    def call(program: str, *words: str) -> None:
-        command = [str(programs / program), *words]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", account, "--", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-
-    try:
-        call("initdb", "-D", str(folder / "data"), "-A", "trust", "-U", "center", "--no-sync")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-        call("pg_ctl", "-D", str(folder / "data"), "-w", "-o", options, "-l", str(folder / "log"), "start")
-        try:
-            yield f"postgresql+psycopg://center@127.0.0.1:{port}/postgres"
-        finally:
-            call("pg_ctl", "-D", str(folder / "data"), "-m", "fast", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
