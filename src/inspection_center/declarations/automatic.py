@@ -115,7 +115,7 @@ def follow_draws(transaction: Transaction, key: SigningKey) -> None:
     table = declaration
     scored, selected = table.c.state == State.SCORED.value, table.c.state == State.SELECTED.value
     waiting = transaction.connection.execute(
-        select(table.c.id, table.c.state)
+        select(table.c.id, table.c.state, table.c.number)
         .where(
             or_(scored, and_(selected, table.c.due > now_text())),
             exists().where(risk_case.c.reference == table.c.id, risk_case.c.drawn.in_(("selected", "not_selected"))),
@@ -123,7 +123,7 @@ def follow_draws(transaction: Transaction, key: SigningKey) -> None:
         .order_by(table.c.received)
         .limit(_CHUNK)
     ).all()
-    for identity, state in waiting:
+    for identity, state, number in waiting:
         drawn = draw_of(transaction.connection, identity)
         if drawn is None:
             continue
@@ -134,13 +134,25 @@ def follow_draws(transaction: Transaction, key: SigningKey) -> None:
                 told = {"draw": drawn.draw}
                 handling.change(transaction, CENTER_ACTOR, identity, Deed.SELECT, details=told, columns=told)
             if drawn.officers and not _ordered_before(transaction, identity):
-                _order(transaction, key, identity, drawn.officers, drawn.officers_draw)
+                _order(transaction, key, identity, number, drawn.officers, drawn.officers_draw)
 
 
-def _order(transaction: Transaction, key: SigningKey, identity: str, officers: tuple[str, ...], draw: str) -> None:
+def _order(
+    transaction: Transaction, key: SigningKey, identity: str, number: str, officers: tuple[str, ...], draw: str
+) -> None:
     savepoint = transaction.connection.begin_nested()
     try:
-        give(transaction, key, CENTER, identity, inspectors=officers, robot=None, due=ORDER_LIFE, reason=draw)
+        give(
+            transaction,
+            key,
+            CENTER,
+            identity,
+            inspectors=officers,
+            robot=None,
+            due=ORDER_LIFE,
+            place_name=number,
+            reason=draw,
+        )
     except (Conflict, NotFound) as problem:
         # It stays selected, is overdue at once and therefore shown; a supervisor sends somebody else.
         savepoint.rollback()

@@ -20,6 +20,8 @@ ALLOWED: dict[State, timedelta] = {
     State.RECALLED: timedelta(days=1),
 }
 """The service promise of the port; while an order runs, its own time counts, and a follow-up has its own too."""
+HELD = "held"
+"""What an inspector says at the last step when the goods are not to be released as they are."""
 Outcome = Literal["passed", "failed", "incomplete"]
 
 
@@ -46,7 +48,7 @@ def look_at_steps(steps: Iterable[Mapping[str, Any]], finished: bool, optional: 
     """Sum up the steps of an order.
 
     Args:
-        steps: each with `kind` and `state` (open, done, skipped, failed).
+        steps: each with `kind`, `state` (open, done, skipped, failed) and perhaps `value`.
         finished: whether the order is over, so that an open step was left out.
         optional: kinds that may be left out, for steps that do not say so themselves (`required`).
     """
@@ -60,7 +62,9 @@ def look_at_steps(steps: Iterable[Mapping[str, Any]], finished: bool, optional: 
             for step in found
             if step["state"] in left_out and step.get("required", step["kind"] not in optional)
         ),
-        failed=tuple(str(step["kind"]) for step in found if step["state"] == "failed"),
+        failed=tuple(
+            str(step["kind"]) for step in found if step["state"] == "failed" or step.get("value") == HELD
+        ),
     )
 
 

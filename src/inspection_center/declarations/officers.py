@@ -192,14 +192,5 @@ def _cancel_order(transaction: Transaction, officer: Principal, row: RowMapping,
     if row["order_id"]:
         orders.cancel_order(transaction, officer, row["order_id"])
         follow_order(transaction, row["order_id"])
-        emit(
-            transaction,
-            "order.cancelled",
-            officer,
-            order=row["order_id"],
-            declaration=row["id"],
-            company=row["registration_number"],
-            reason=reason,
-        )
         return State(handling.find(transaction, row["id"])["state"])
     return handling.change(transaction, officer.actor, row["id"], Deed.CANCEL_ORDER, reason)

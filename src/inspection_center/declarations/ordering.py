@@ -84,6 +84,7 @@ def give(
         declaration=identity,
         company=row["registration_number"],
         robot=robot or "",
+        officer=inspectors[0] if inspectors else "",
         due_minutes=due.total_seconds() / 60,
     )
     return state
