@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,17 +32,24 @@ def count(
             if one.rule in measure.points:
                 for officer in one.officers or ("",):
                     counts[(one.time[:_DAY_CHARACTERS], one.unit, officer, name)] += 1
-    connection = transaction.connection
-    table = tables.daily_count
-    maker = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    for (day, unit, officer, name), number in sorted(counts.items()):
-        connection.execute(
-            maker(table)
-            .values(day=day, unit=unit, officer=officer, measure=name, number=number)
-            .on_conflict_do_update(
-                index_elements=["day", "unit", "officer", "measure"], set_={"number": table.c.number + number}
-            )
+    if counts:
+        transaction.connection.execute(
+            _addition(transaction.connection.dialect.name),
+            [
+                {"day": day, "unit": unit, "officer": officer, "measure": name, "number": number}
+                for (day, unit, officer, name), number in sorted(counts.items())
+            ],
         )
+
+
+@cache
+def _addition(dialect: str) -> Any:
+    table = tables.daily_count
+    statement = (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table)
+    return statement.on_conflict_do_update(
+        index_elements=["day", "unit", "officer", "measure"],
+        set_={"number": table.c.number + statement.excluded["number"]},
+    )
 
 
 def _of_events(book: RuleBook, rows: Sequence[EventRow], zone: ZoneInfo) -> Counter[_Key]:

@@ -90,12 +90,21 @@ class Supervision:
         Raises:
             InputError: the risk points or the time zone cannot be used.
         """
+        book = rule_book(Path(settings.rules) if settings.rules else None)
+        lateness = timedelta(seconds=settings.lateness_s)
+        return cls(engine, writer, book, cls.zone_of(settings), lateness, settings.interval_s)
+
+    @staticmethod
+    def zone_of(settings: SupervisionSettings) -> ZoneInfo:
+        """The port's time zone.
+
+        Raises:
+            InputError: there is no such zone.
+        """
         try:
-            zone = ZoneInfo(settings.time_zone)
+            return ZoneInfo(settings.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise InputError("supervision.time_zone", f"there is no time zone {settings.time_zone}") from error
-        book = rule_book(Path(settings.rules) if settings.rules else None)
-        return cls(engine, writer, book, zone, timedelta(seconds=settings.lateness_s), settings.interval_s)
 
     def close(self) -> None:
         """Finish the present round and begin no other."""
