@@ -87,8 +87,9 @@ async def give(center: Center, officer: Principal, order: NewOrder) -> str:
         NotFound: there is no such robot, colleague or alert.
         StorageError: the database cannot take it now.
     """
-    identity = await center.write(
-        lambda transaction: give_order(
+
+    def job(transaction: Transaction) -> str:
+        identity = give_order(
             transaction,
             center.key,
             officer,
@@ -100,7 +101,19 @@ async def give(center: Center, officer: Principal, order: NewOrder) -> str:
             assignee=order.colleague,
             alert=None if order.alert is None else str(order.alert),
         )
-    )
+        emit(
+            transaction,
+            "order.given",
+            officer,
+            order=identity,
+            kind=order.kind,
+            robot=order.robot or "",
+            officer=order.colleague,
+            due_minutes=order.due_minutes,
+        )
+        return identity
+
+    identity = await center.write(job)
     center.ring(order.robot or ALERTS)
     return identity
 

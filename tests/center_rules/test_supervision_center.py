@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,8 +17,13 @@ from inspection_center.settings import Settings, SupervisionSettings
 from inspection_center.supervision import queries, tables, timers
 from inspection_center.supervision.events import BusinessEvent, emit, emit_all, set_unit
 from inspection_center.supervision.following import PositionMoved, Supervision
+from inspection_contract.client import CenterClient
+from inspection_contract.events import Fault, OrderProgress
+from inspection_contract.fields import EvidenceReference
 from tests.center.running import RunningCenter
-from tests.center.test_pages import csrf
+from tests.center.test_ingest import events
+from tests.center.test_pages import csrf, incident, report
+from tests.contract.builders import detection
 
 FIELDS = {"draw": "w1", "to_officer": "li", "reason": "ill"}
 
@@ -288,6 +294,7 @@ def test_a_violation_waits_for_the_answer_and_for_a_second_person(running: Runni
 
 def test_a_handler_whom_the_case_comes_to_concern_loses_it(running: RunningCenter) -> None:
     people(running)
+    tell(running, "draw.committed", "", draw="w1")
     tell(running, "draw.made", "", draw="w1", seconds_since_commitment=0.5)
     judge(running)
     first = only_case(running)["assignee"]
@@ -346,15 +353,79 @@ def test_rates_are_told_by_unit_and_officer_and_not_of_a_few(running: RunningCen
         assert "样本太少" in page
 
 
-def test_alerts_orders_and_sessions_tell_what_happens(running: RunningCenter) -> None:
+def told(running: RunningCenter) -> list[tuple[str, str, dict[str, Any]]]:
+    table = tables.enforcement_event
+    with running.center.engine.connect() as connection:
+        rows = connection.execute(select(table.c.type, table.c.actor, table.c.data).order_by(table.c.number)).all()
+    return [(row[0], row[1], json.loads(row[2])) for row in rows]
+
+
+def test_an_alert_tells_how_it_was_handled(running: RunningCenter) -> None:
+    found = detection()
+    case = incident(detections=[found.uuid])
+    report(running, found, case)
     running.add_account("wang", "supervisor")
+    place = f"/alerts/{case.uuid}"
     with running.browser("wang") as wang:
         wang.get("/watchlist")
-        order = {"kind": "inspection", "colleague": "wang", "place_name": "Gate 4"}
-        assert post(wang, "/orders", **order).status_code == 200
-    with running.center.engine.connect() as connection:
-        told = [row[0] for row in connection.execute(select(tables.enforcement_event.c.type))]
-    assert {"session.begun", "watchlist.viewed"} <= set(told)
+        wang.get(place)
+        post(wang, f"{place}/claim")
+        post(wang, f"{place}/decision", verdict="dismiss", reason="sun")
+    names = ("alert.", "session.", "watchlist.")
+    everything = [one for one in told(running) if one[0].startswith(names)]
+    assert [kind for kind, _, _ in everything].index("alert.viewed") == 5  # before it was claimed
+    decided = [one for one in everything if one[0] != "alert.viewed"]
+    assert [(kind, actor) for kind, actor, _ in decided] == [
+        ("alert.opened", ""), ("alert.opened", ""), ("alert.withdrawn", ""), ("session.begun", "wang"),
+        ("watchlist.viewed", "wang"), ("alert.claimed", "wang"), ("alert.dismissed", "wang"),
+    ]  # fmt: skip
+    assert decided[2][2]["alert"] == str(found.uuid)
+    assert decided[-1][2]["alert"] == str(case.uuid)
+    assert decided[-1][2]["reason_characters"] == 3
+
+
+def test_an_alert_dismissed_unseen_opens_a_case(running: RunningCenter) -> None:
+    evidence = EvidenceReference(sha256="0" * 64, media_type="image/png", size_bytes=1, role="photo")
+    found = detection(evidence=(evidence,))
+    report(running, found)
+    running.add_account("li", "officer")
+    running.add_account("wang", "supervisor")
+    with running.browser("li") as li:
+        post(li, f"/alerts/{found.uuid}/decision", verdict="dismiss", reason="surely the sun")
+    judge(running)
+    assert "alert_dismissed_unseen" in {case["rule"] for case in cases(running)}
+
+
+def test_a_robots_order_and_stop_tell_what_happens(running: RunningCenter) -> None:
+    robot = running.enrol()
+    running.add_account("wang", "supervisor")
+    token = running.service_token("supervisor")
+    with httpx.Client(base_url=running.url, headers={"Authorization": f"Bearer {token}"}) as http:
+        given = http.post("/api/v1/orders", json={"robot": "robot_1", "kind": "inspection"}).json()["order_id"]
+    stamp = datetime.now(UTC)
+    steps: list[dict[str, Any]] = [{"id": str(n), "kind": "seal", "state": "open"} for n in range(1, 3)]
+
+    def progress(state: str, *states: str) -> OrderProgress:
+        shown = [{**step, "state": one} for step, one in zip(steps, states, strict=True)]
+        return OrderProgress.model_validate(
+            {"order_id": given, "revision": 1, "stamp": stamp, "state": state, "steps": shown}
+        )
+
+    bodies = [
+        progress("running", "open", "open"),
+        progress("running", "done", "open"),
+        progress("done", "done", "skipped"),
+        Fault(stamp=stamp, code="emergency_stop", severity=2, source="drive", text="by hand", active=True),
+        Fault(stamp=stamp, code="lidar", severity=2, source="drive", text="dark", active=True),
+        Fault(stamp=stamp, code="lidar", severity=2, source="drive", text="", active=False),
+    ]
+    with CenterClient(running.url, robot.token) as client:
+        client.send_events(robot.name, robot.key, events(robot.name, bodies))
+    kinds = [kind for kind, _, fields in told(running) if fields.get("order") == given or fields.get("robot")]
+    assert kinds == [
+        "order.given", "order.started", "order.step_done", "order.step_skipped", "order.finished",
+        "robot.emergency_stopped", "robot.fault", "robot.fault_cleared",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
