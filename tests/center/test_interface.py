@@ -36,6 +36,8 @@ PUBLIC = {
     "/api/v1/exchange/key",
     "/api/v1/asyncapi.json",
     "/api/v1/schemas/{name}",
+    "/api/v1/public/draws",
+    "/api/v1/public/draws/{number}",
 }
 STREAMS = ("/api/v1/events/stream", "/api/v1/commands/stream")
 

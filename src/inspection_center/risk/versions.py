@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import lru_cache
 from typing import Any
@@ -33,8 +34,11 @@ def install_models(transaction: Transaction) -> None:
     """
     for name in SHIPPED:
         text = (share() / "config" / "risk" / f"{name}.yaml").read_text(encoding="utf-8")
-        model = compiled(text, f"config/risk/{name}.yaml")
         connection = transaction.connection
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if connection.execute(select(risk_model.c.number).where(risk_model.c.sha256 == digest)).first() is not None:
+            continue
+        model = compiled(text, name)
         there = connection.execute(
             select(func.max(risk_model.c.version)).where(risk_model.c.model == model.data.model)
         ).scalar()
