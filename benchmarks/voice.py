@@ -64,6 +64,8 @@ class StampedPlayer:
 
 
 class _Stamped:
+    fault = ""
+
     def __init__(self, player: StampedPlayer, duration_s: float) -> None:
         self._player, self._duration_s, self._stopped = player, duration_s, threading.Event()
 

@@ -12,8 +12,18 @@ import pytest
 
 from inspection_contract.errors import InputError
 from inspection_robot.voice.audio import resample
+from inspection_robot.voice.player import CaptionPlayer
 
 pytestmark = pytest.mark.ros
+
+
+class Captions(CaptionPlayer):
+    """A robot without a sound card, with captions at hundredfold speed."""
+
+    missing = "there is no sound card"
+
+    def __init__(self, _: str) -> None:
+        super().__init__(100.0)
 
 
 @pytest.fixture
@@ -29,9 +39,7 @@ def module(retriever: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
 @pytest.fixture
 def voice(ros_graph: Any, module: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A voice node that is typed to, and silent (no sound card here), with captions at hundredfold speed."""
-    from inspection_robot.voice.player import CaptionPlayer
-
-    monkeypatch.setattr(module, "find_player", lambda _: CaptionPlayer(100.0))
+    monkeypatch.setattr(module, "SystemPlayer", Captions)
     node = ros_graph.make(module.VoiceNode, overrides={"source": "none"})
     ros_graph.activate(node)
     ros_graph.spin_until(lambda: node._reception is not None)
@@ -226,9 +234,7 @@ class Room:
 
 @pytest.fixture
 def room(ros_graph: Any, module: Any, monkeypatch: pytest.MonkeyPatch) -> Room:
-    from inspection_robot.voice.player import CaptionPlayer
-
-    monkeypatch.setattr(module, "find_player", lambda _: CaptionPlayer(100.0))
+    monkeypatch.setattr(module, "SystemPlayer", Captions)
     node = ros_graph.make(module.VoiceNode, overrides={"source": "topic", **MODELS})
     ros_graph.activate(node)
     return Room(ros_graph, node)

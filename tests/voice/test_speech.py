@@ -120,7 +120,7 @@ class StepPlayer:
 
 class StepPlayback:
     def __init__(self) -> None:
-        self.over, self.whole = threading.Event(), True
+        self.over, self.whole, self.fault = threading.Event(), True, "the card is gone"
 
     def wait(self) -> bool:
         assert self.over.wait(60)
@@ -224,7 +224,7 @@ def test_a_player_that_fails_is_named(stage: Stage) -> None:
     playback.whole = False
     playback.over.set()
     assert speech.done.wait(60)
-    assert not speech.spoken and "failed" in speech.fault
+    assert not speech.spoken and speech.fault == "test failed: the card is gone"
 
 
 def test_nothing_to_say_is_over_at_once(stage: Stage) -> None:

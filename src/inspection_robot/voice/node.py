@@ -32,7 +32,7 @@ from inspection_robot.voice.knowledge_update import knowledge_in_use, newest_cha
 from inspection_robot.voice.listening import NO_MODEL, Listener, Utterance
 from inspection_robot.voice.parameters import VoiceParameters
 from inspection_robot.voice.phrases import Phrases
-from inspection_robot.voice.player import find_player
+from inspection_robot.voice.player import CAPTIONS_ONLY, SystemPlayer
 from inspection_robot.voice.privacy import TranscriptStore
 from inspection_robot.voice.reception import Outcome, Reception
 from inspection_robot.voice.recognition import grammar_phrases
@@ -49,7 +49,6 @@ PURGE_S = 3600.0
 AUDIO_QUEUE = 50
 SILENT_STREAM_S = 0.5
 LEAST_EXISTENCE = 0.5
-NO_ALSA_CARD = "captions only"
 
 
 class VoiceNode(InspectionNode[VoiceParameters]):
@@ -84,10 +83,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
         self._models_loading = self.create_worker("speech_models", self._load_models, stall_after_s=120.0)
         self._knowledge_changed = newest_change(state())
         self._loading.offer(self._knowledge_changed)
-        player = find_player(p.speaker_device)
-        self._player_name = player.name
+        self._player = SystemPlayer(p.speaker_device)
         self._synthesiser = Synthesiser()
-        self._speaker = Speaker(self._synthesiser, player, self._on_speaking)
+        self._speaker = Speaker(self._synthesiser, self._player, self._on_speaking)
         self._utterances = self.create_publisher(UtteranceMessage, "voice/utterances", qos.EVENT)
         self._answers = self.create_publisher(Answer, "voice/answers", qos.EVENT)
         self._detections = self.create_publisher(Detection, "detections", qos.ALARM)
@@ -147,9 +145,9 @@ class VoiceNode(InspectionNode[VoiceParameters]):
             level = Level.OK if models is not None and models.recogniser is not None else Level.WARNING
             yield Part("listening", level, models.text if models is not None else "answers are loading", values)
         if self._speaker is not None:
-            level, text = Level.OK, f"plays through {self._player_name}"
-            if self._player_name == NO_ALSA_CARD:
-                level, text = Level.WARNING, "no sound card: captions only"
+            level, text = Level.OK, f"plays through {self._player.name}"
+            if self._player.missing:
+                level, text = Level.WARNING, f"{self._player.missing}: captions only"
             yield Part("speaking", level, text, {"synthesiser_restarts": self._synthesiser.restarts})
             yield self._answers_part()
 
@@ -249,7 +247,7 @@ class VoiceNode(InspectionNode[VoiceParameters]):
 
     def _on_speaking(self, speaks: bool) -> None:
         listener = self._listener
-        if listener is not None and self._player_name != NO_ALSA_CARD:
+        if listener is not None and self._player.name != CAPTIONS_ONLY:
             listener.robot_speaks(speaks)
             if self._speaker and self.parameters.volume_follows_noise:
                 self._speaker.gain_db = gain_for(listener.ambient_dbfs)

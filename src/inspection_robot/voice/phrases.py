@@ -14,8 +14,10 @@ from inspection_robot.voice.knowledge import LANGUAGES, Language
 from inspection_robot.voice.text import clean
 
 VALUE_LENGTH = 120
+NAME_LENGTH, NAME_WORDS = 40, 5
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _SPOKEN = re.compile(r"[^\w\s.,:()·'’/+°%-]")
+_NAME = re.compile(r"[^\w\s·'’-]|[\d_]")
 
 
 class Phrases:
@@ -55,12 +57,23 @@ class Phrases:
         given = values or {}
         if missing := [name for name in _SLOT.findall(template) if name not in given]:
             raise InputError(f"template {key}", f"lacks a value for {', '.join(missing)}")
-        return _SLOT.sub(lambda match: spoken_value(given[match[1]]), template)
+
+        def fill(match: re.Match[str]) -> str:
+            value = given[match[1]]
+            return spoken_name(value) if match[1] == "name" else spoken_value(value)
+
+        return _SLOT.sub(fill, template)
 
 
 def spoken_value(value: str) -> str:
     """Return a foreign value fit to be spoken inside a sentence."""
     return " ".join(_SPOKEN.sub(" ", clean(value)).split())[:VALUE_LENGTH]
+
+
+def spoken_name(value: str) -> str:
+    """Return a person's name fit to be spoken: a few words of letters, so that no sentence can hide in it."""
+    words = " ".join(_NAME.sub(" ", clean(value)).split()[:NAME_WORDS])
+    return words[:NAME_LENGTH]
 
 
 def _read(path: Path) -> dict[str, object]:

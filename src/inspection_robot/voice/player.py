@@ -11,6 +11,8 @@ from typing import Protocol
 
 from inspection_robot.voice.synthesis import Sound
 
+CAPTIONS_ONLY = "captions only"
+
 
 class Playback(Protocol):
     """A sound being played."""
@@ -23,11 +25,19 @@ class Playback(Protocol):
         """Fall silent at once; may be called from any thread, and more than once."""
         ...
 
+    @property
+    def fault(self) -> str:
+        """Why it did not play to the end, when nobody stopped it."""
+        ...
+
 
 class Player(Protocol):
     """Plays one sound at a time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it plays through."""
+        ...
 
     def play(self, sound: Sound) -> Playback:
         """Start to play."""
@@ -41,7 +51,7 @@ class CaptionPlayer:
         speed: how many times faster than real.
     """
 
-    name = "captions only"
+    name = CAPTIONS_ONLY
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
@@ -52,6 +62,8 @@ class CaptionPlayer:
 
 
 class _Silence:
+    fault = ""
+
     def __init__(self, duration_s: float) -> None:
         self._duration_s = duration_s
         self._stopped = threading.Event()
@@ -83,24 +95,52 @@ class AlsaPlayer:
 
 class _Process:
     def __init__(self, command: list[str], sound: Sound) -> None:
+        self.fault = ""
         self._folder = tempfile.TemporaryDirectory(prefix="play-")
         path = Path(self._folder.name) / "speech.wav"
         sound.write(path)
-        self._process = subprocess.Popen([*command, str(path)], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def wait(self) -> bool:
-        status = self._process.wait()
+        _, errors = self._process.communicate()
         self._folder.cleanup()
-        return status == 0
+        lines = errors.decode(errors="replace").strip().splitlines()
+        if self._process.returncode > 0:
+            self.fault = lines[-1] if lines else f"it ended with status {self._process.returncode}"
+        return self._process.returncode == 0
 
     def stop(self) -> None:
         self._process.kill()
 
 
-def find_player(device: str = "") -> Player:
-    """Return the player of this machine: ``aplay`` where it and a sound card are there, else captions only."""
-    cards = Path("/proc/asound/cards")
-    present = cards.exists() and "no soundcards" not in cards.read_text()
-    if shutil.which("aplay") and (present or device):
-        return AlsaPlayer(device)
-    return CaptionPlayer()
+class SystemPlayer:
+    """Plays through ALSA while ``aplay`` and a sound card are there, else captions only: a card may come and go.
+
+    Args:
+        device: ALSA device; the default one when empty.
+        cards: where the kernel lists its sound cards.
+    """
+
+    def __init__(self, device: str = "", cards: Path = Path("/proc/asound/cards")) -> None:
+        self._device, self._cards = device, cards
+        self._alsa, self._captions = AlsaPlayer(device), CaptionPlayer()
+
+    @property
+    def name(self) -> str:
+        """What it would play through now."""
+        return self._present().name
+
+    @property
+    def missing(self) -> str:
+        """Why nothing would be heard now; empty when it would."""
+        if shutil.which("aplay") is None:
+            return "aplay is not installed"
+        present = self._cards.exists() and "no soundcards" not in self._cards.read_text()
+        return "" if present or self._device else "there is no sound card"
+
+    def play(self, sound: Sound) -> Playback:
+        """Start."""
+        return self._present().play(sound)
+
+    def _present(self) -> AlsaPlayer | CaptionPlayer:
+        return self._captions if self.missing else self._alsa

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from inspection_contract.errors import InputError
 from inspection_robot.cli.inputs import print_json
 from inspection_robot.voice.knowledge import LANGUAGES
-from inspection_robot.voice.player import find_player
+from inspection_robot.voice.player import SystemPlayer
 from inspection_robot.voice.spoken_text import parts, sentences
 from inspection_robot.voice.synthesis import Sound, Synthesiser, SynthesisError
 
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     todo = sentences(arguments.text)
     if not todo:
         raise InputError("text", "holds nothing that can be spoken")
-    player = find_player(arguments.device)
+    player = SystemPlayer(arguments.device)
     synthesiser = Synthesiser()
     sounds: list[Sound] = []
     began = time.monotonic()
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("speech synthesis", f"{error}; is espeak-ng installed?") from None
     finally:
         synthesiser.close()
-    played = True
+    fault = ""
     if arguments.output is not None:
         whole = Sound(np.concatenate([sound.samples for sound in sounds]), sounds[0].rate_hz)
         try:
@@ -51,10 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise InputError(arguments.output, f"cannot be written: {error.strerror}") from None
     else:
-        for sentence, sound in zip(todo, sounds, strict=True):
-            if not arguments.json:
-                print(sentence, flush=True)
-            played = player.play(sound).wait() and played
+        fault = _play(player, todo, sounds, quiet=arguments.json)
+        if fault:
+            print(f"robot say: {fault}; --output FILE.wav writes the speech", file=sys.stderr)
     if arguments.json:
         print_json(
             {
@@ -63,4 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
                 "duration_s": round(sum(s.duration_s for s in sounds), 3), "first_sound_s": round(first_s, 3),
             }
         )  # fmt: skip
-    return 0 if played else 1
+    return 1 if fault else 0
+
+
+def _play(player: SystemPlayer, sentences: Sequence[str], sounds: Sequence[Sound], quiet: bool) -> str:
+    """Show and play the sentences; returns why they were not heard, empty when they were."""
+    fault = player.missing
+    for sentence, sound in zip(sentences, sounds, strict=True):
+        if not quiet:
+            print(sentence, flush=True)
+        if not fault:
+            playback = player.play(sound)
+            fault = "" if playback.wait() else f"{player.name}: {playback.fault}"
+    return fault

@@ -253,13 +253,14 @@ class Speaker:
                     return False
                 self._playback = self._player.play(sound.louder(self.gain_db) if self.gain_db else sound)
             speech.on_caption(Caption("speaking", sentence, _progress(speech)))
-            played = self._playback.wait()
+            playback = self._playback
+            played = playback.wait()
             with self._changed:
                 self._playback = None
                 if self._is_cut():
                     return False
             if not played:
-                speech.fault = f"the player {self._player.name} failed"
+                speech.fault = f"{self._player.name} failed: {playback.fault}"
                 return False
             speech._next += 1
         return True

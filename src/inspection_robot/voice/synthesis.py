@@ -56,7 +56,7 @@ class Sound:
 
     def write(self, path: Path) -> None:
         """Write a WAV file."""
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as stream, wave.open(stream, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(self.rate_hz)
