@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import array
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from inspection_contract.errors import InputError
 from inspection_robot.evidence import EvidenceStore
 from tests.data import need
 from tests.thermal.files import centikelvin, room, with_disc, write_cptv
+from tests.thermal.test_placing import LENS, box_of, camera
 
 pytestmark = pytest.mark.ros
 
@@ -154,3 +156,86 @@ def test_wrong_parameters_are_refused_by_name(ros_graph: Any) -> None:
         ros_graph.make(ThermalNode, overrides={"source": "recording"})
     with pytest.raises(InputError, match="masks"):
         ros_graph.make(ThermalNode, overrides={"masks": [0.1, 0.2, 0.3]})
+
+
+def test_a_cold_thing_is_told_with_its_place_on_the_map_and_cleared_when_it_is_gone(
+    ros_graph: Any, thermal: Any
+) -> None:
+    from inspection_interfaces.msg import Detection
+    from nav_msgs.msg import OccupancyGrid
+    from sensor_msgs.msg import CameraInfo, Image, LaserScan
+    from tf2_msgs.msg import TFMessage
+
+    from inspection_robot.ros import qos
+    from inspection_robot.ros.frames import DYNAMIC_QOS, to_message
+    from inspection_robot.ros.transforms import IDENTITY
+
+    detections = ros_graph.record(Detection, "detections", qos.ALARM)
+    thermal(persistence_s=0.5)
+    probe = ros_graph.probe
+    pose = camera(x=1.0, yaw=0.5)
+    there = camera(x=1.0, yaw=0.5, pitch=0.0).apply(np.array([[0.0, 1.36, 2.5]]))[0]  # 2.5 m ahead, on the floor
+    left, upper, width, height = box_of(
+        pose, (there[0] - 0.2, there[1] - 0.2, 0.0), (there[0] + 0.2, there[1] + 0.2, 0.4)
+    )
+    tf = probe.create_publisher(TFMessage, "/tf", DYNAMIC_QOS)
+    info = probe.create_publisher(CameraInfo, "thermal/camera_info", qos.SENSOR)
+    scans = probe.create_publisher(LaserScan, "scan", qos.SENSOR)
+    grid = OccupancyGrid(data=array.array("b", bytes(200 * 200)))
+    grid.info.resolution, grid.info.width, grid.info.height = 0.1, 200, 200
+    grid.info.origin.position.x = grid.info.origin.position.y = -10.0
+    probe.create_publisher(OccupancyGrid, "map", qos.MAP).publish(grid)
+    pictures = probe.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+    turn = iter(range(10_000))
+    present = True
+
+    def step(wanted: str) -> bool:
+        stamp = probe.get_clock().now().to_msg()
+        frames = [to_message("map", "thermal_optical_frame", stamp, pose), to_message("map", "lidar", stamp, IDENTITY)]
+        tf.publish(TFMessage(transforms=frames))
+        lens = CameraInfo(width=160, height=120)
+        lens.k = [LENS.fx, 0.0, LENS.cx, 0.0, LENS.fy, LENS.cy, 0.0, 0.0, 1.0]
+        info.publish(lens)
+        scan = LaserScan(angle_min=-3.14, angle_increment=0.01, ranges=[math.inf] * 628)
+        scan.header.stamp, scan.header.frame_id = stamp, "lidar"
+        scans.publish(scan)
+        celsius = room(seed=next(turn) % 50)
+        if present:
+            celsius[upper : upper + height, left : left + width] = -12.0
+        message = image(centikelvin(celsius))
+        message.header.stamp, message.header.frame_id = stamp, "thermal_optical_frame"
+        pictures.publish(message)
+        return any(key.value == wanted for d in detections for key in d.attributes if key.key == "state")
+
+    ros_graph.spin_until(lambda: step("raised"))
+    told = detections[0]
+    facts = {key.key: key.value for key in told.attributes}
+    assert (told.kind, facts["cause"], told.pose.header.frame_id) == ("thermal.cold", "frozen", "map")
+    place = told.pose.pose.pose.position
+    spread = np.asarray(told.pose.pose.covariance).reshape(6, 6)[:2, :2]
+    error = np.array([place.x - there[0], place.y - there[1]])
+    assert np.hypot(*error) < 0.5
+    assert error @ np.linalg.solve(spread, error) < 9.0
+    present = False
+    ros_graph.spin_until(lambda: step("cleared"))
+    assert [d.subject for d in detections] == [told.subject] * 2
+    assert detections[1].pose.pose.pose.position == place
+
+
+def test_without_localisation_a_hot_thing_is_told_without_a_place(ros_graph: Any, thermal: Any) -> None:
+    from inspection_interfaces.msg import Detection
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    detections = ros_graph.record(Detection, "detections", qos.ALARM)
+    thermal(persistence_s=0.3)
+    pictures = []
+    for seed in range(6):
+        celsius = room(seed=seed)
+        celsius[60:70, 80:90] = 200.0
+        pictures.append(image(centikelvin(celsius)))
+    publisher = ros_graph.probe.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+    publish_until(ros_graph, publisher, pictures, lambda: detections)
+    assert detections[0].pose.header.frame_id == ""
+    assert {k.key: k.value for k in detections[0].attributes}["cause"] == "fire"

@@ -38,11 +38,19 @@ class Background:
 
     def covers(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which points (n, 2) in `map` [m] are building; outside the grid everything is."""
-        columns, rows = np.floor((points - np.array(self.origin)) / self.resolution_m).astype(np.int64).T
-        inside = (rows >= 0) & (rows < self.occupied.shape[0]) & (columns >= 0) & (columns < self.occupied.shape[1])
+        rows, columns, inside = self._cells(points)
         result = ~inside
         result[inside] = self.occupied[rows[inside], columns[inside]]
         return np.asarray(result)
+
+    def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points (n, 2) in `map` [m] lie within the grid."""
+        return self._cells(points)[2]
+
+    def _cells(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        columns, rows = np.floor((points - np.array(self.origin)) / self.resolution_m).astype(np.int64).T
+        inside = (rows >= 0) & (rows < self.occupied.shape[0]) & (columns >= 0) & (columns < self.occupied.shape[1])
+        return rows, columns, np.asarray(inside)
 
 
 def hidden_behind(

@@ -9,6 +9,7 @@ from inspection_contract.events import Severity
 from inspection_robot.thermal.decision import RULE_ID, RULE_VERSION, DecisionSettings, Stage, fever_probability
 from inspection_robot.thermal.hot_cold import RULE_VERSION as REGION_RULE_VERSION
 from inspection_robot.thermal.hot_cold import RegionEvent
+from inspection_robot.thermal.placing import Place
 from inspection_robot.thermal.screening import FrameResult, PersonOutcome, PersonReading
 
 SETTLED_AFTER_S = 3.0
@@ -133,9 +134,18 @@ EMISSIVITY_UNCERTAINTY = 0.03
 """Standard uncertainty of the assumed emissivity of things; bare metal is far outside and named in the manual [1]."""
 
 
-def region_finding(event: RegionEvent) -> RegionFinding:
-    """Make the finding of an event; an all-clear is information, a fire an alarm."""
+def region_finding(event: RegionEvent, place: Place | None, in_view: bool = True) -> RegionFinding:
+    """Make the finding of an event; an all-clear is information, a fire an alarm.
+
+    Args:
+        event: What changed.
+        place: Where the thing is or was; None when that is not known.
+        in_view: The camera still sees that place. A warning ends with ``state`` ``cleared`` only then; otherwise it is
+            ``out_of_view``: the robot has turned away, and nobody knows whether the thing is still there.
+    """
     region = event.region
+    state = "raised" if event.raised else "cleared" if in_view else "out_of_view"
+    where = {} if place is None else {"distance_m": f"{place.distance_m:.1f}", "height_m": f"{place.position[2]:.1f}"}
     severity = Severity.INFO
     if event.raised:
         severity = Severity.ALARM if event.cause == "fire" else Severity.WARNING
@@ -147,8 +157,8 @@ def region_finding(event: RegionEvent) -> RegionFinding:
         standard_uncertainty_c=math.hypot(EMISSIVITY_UNCERTAINTY * abs(region.celsius - room), 1.0),
         rule_id=f"thermal.{region.heat.value}.absolute_or_relative", rule_version=REGION_RULE_VERSION,
         attributes={
-            "state": "raised" if event.raised else "cleared", "cause": event.cause, "ambient_c": f"{room:.1f}",
-            "box_px": f"{left},{upper},{width},{height}", "area_px": f"{region.area_px:.0f}",
+            "state": state, "cause": event.cause, "ambient_c": f"{room:.1f}",
+            "box_px": f"{left},{upper},{width},{height}", "area_px": f"{region.area_px:.0f}", **where,
         },
     )  # fmt: skip
 

@@ -13,20 +13,26 @@ from typing import Any
 
 import cv2
 import numpy as np
-from diagnostic_msgs.msg import KeyValue
-from inspection_interfaces.msg import Detection, Evidence, Screening, ScreeningArray
+from inspection_interfaces.msg import Detection, Evidence, ScreeningArray
+from nav_msgs.msg import OccupancyGrid
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from unique_identifier_msgs.msg import UUID
 
 from inspection_contract.errors import InputError
 from inspection_robot.evidence import EvidenceError, EvidenceStore, default_folder
 from inspection_robot.model_files import find
+from inspection_robot.people.background import Background
+from inspection_robot.people.camera_sightings import Lens
+from inspection_robot.people.scan_clusters import scan_points
 from inspection_robot.ros import qos
+from inspection_robot.ros.frames import Frames, TransformError
 from inspection_robot.ros.node import InspectionNode, Level, Part, run
 from inspection_robot.ros.parameters import parameter
-from inspection_robot.ros.workers import LatestWorker
-from inspection_robot.thermal.decision import DecisionSettings, Stage
+from inspection_robot.ros.thermal_messages import camera_info, image_fault, key_values, pose_of, screening_of
+from inspection_robot.ros.transforms import Transform
+from inspection_robot.ros.workers import LatestWorker, Loop
+from inspection_robot.thermal.decision import DecisionSettings
 from inspection_robot.thermal.faces import MODEL_NAME, FaceDetector
 from inspection_robot.thermal.findings import Finding, FindingsMaker, region_finding
 from inspection_robot.thermal.frames import (
@@ -35,11 +41,12 @@ from inspection_robot.thermal.frames import (
     centikelvin_fault,
     centikelvin_from_celsius,
 )
-from inspection_robot.thermal.hot_cold import HotColdSettings, HotColdWatch, ignored
+from inspection_robot.thermal.hot_cold import HotColdSettings, HotColdWatch, RegionEvent, ignored
 from inspection_robot.thermal.orientation import OrientationEstimator
 from inspection_robot.thermal.overlay import draw_evidence, draw_overlay, draw_region
+from inspection_robot.thermal.placing import FARTHEST_M, Place, in_view, place_of, view_of
 from inspection_robot.thermal.reference import ReferenceSettings
-from inspection_robot.thermal.screening import FrameResult, PersonReading, Screener, ScreeningSettings
+from inspection_robot.thermal.screening import FrameResult, Screener, ScreeningSettings
 from inspection_robot.thermal.sources.camera import Y16Camera
 from inspection_robot.thermal.sources.recording import open_recording
 
@@ -59,6 +66,10 @@ class ThermalParameters:
     recording: str = parameter("", "File to play in real time (source recording)", read_only=True)
     loop: bool = parameter(False, "Play the recording again and again")
     frame_id: str = parameter("thermal_optical_frame", "Frame of the camera where the node owns it", read_only=True)
+    horizontal_view_deg: float = parameter(
+        57.0, "Horizontal field of view of the camera [°]; a Lepton 3.5: 57", minimum=5.0, maximum=150.0, read_only=True
+    )  # fmt: skip
+    map_frame: str = parameter("map", "Frame of the places of hot and cold things", read_only=True)
     quarter_turns: int = parameter(
         -1, "Clockwise quarter turns that make pictures upright; -1: found from heads", minimum=-1, maximum=3
     )  # fmt: skip
@@ -109,6 +120,11 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._play_clock = (math.nan, 0.0)
         self._last_header: Any = None
         self._crops: dict[int, NDArray[np.uint8]] = {}
+        self._lens: Lens | None = None
+        self._background: Background | None = None
+        self._scan: Any = None
+        self._player: Loop | None = None
+        self._places: dict[int, Place] = {}
 
     # Lifecycle.
 
@@ -121,11 +137,16 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._screenings = self.create_publisher(ScreeningArray, "thermal/screenings", qos.EVENT)
         self._overlay = self.create_publisher(Image, "thermal/overlay", qos.SENSOR)
         self._detections = self.create_publisher(Detection, "detections", qos.ALARM)
-        self._images = None
+        self._images = self._camera_info = None
         if self.parameters.source == "topic":
             self.create_subscription(Image, "thermal/image_raw", self._on_image, qos.SENSOR)
+            self.create_subscription(CameraInfo, "thermal/camera_info", self._on_camera_info, qos.SENSOR)
         else:
             self._images = self.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+            self._camera_info = self.create_publisher(CameraInfo, "thermal/camera_info", qos.SENSOR)
+        self._frames = Frames(self)
+        self.create_subscription(OccupancyGrid, "map", self._on_map, qos.MAP)
+        self.create_subscription(LaserScan, "scan", self._on_scan, qos.SENSOR)
 
     def activate(self) -> None:
         """Start a fresh stream."""
@@ -136,7 +157,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         elif self.parameters.source == "recording":
             self._playing = self._recording.frames()
             self._play_clock, self._next_frame = (math.nan, 0.0), None
-            self.create_loop("recording", self._play)
+            self._player = self.create_loop("recording", self._play)
 
     def deactivate(self) -> None:
         """Let go of the camera."""
@@ -178,7 +199,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
 
     def _on_image(self, message: Any) -> None:
         """Check a picture of the topic and hand it over."""
-        fault = _image_fault(message)
+        fault = image_fault(message)
         if fault is None:
             order = ">u2" if message.is_bigendian else "<u2"
             raw = np.frombuffer(message.data, order).reshape(message.height, message.width).astype(np.uint16)
@@ -213,25 +234,83 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             self._playing = self._recording.frames() if self.parameters.loop else iter(())
             self._play_clock = (math.nan, 0.0)
             self._worker.offer((None, None))
-            time.sleep(_PAUSE_S)
+            self._pause(_PAUSE_S)
             return
         start_frame, start_clock = self._play_clock
         if math.isnan(start_frame):
             start_frame, start_clock = self._play_clock = (frame.time_s, time.monotonic())
         early_s = start_clock + frame.time_s - start_frame - time.monotonic()
         if early_s > 0:
-            time.sleep(min(early_s, _PAUSE_S))
+            self._pause(min(early_s, _PAUSE_S))
         if early_s <= _PAUSE_S:
             self._next_frame = None
             self._publish_raw(frame)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait in the playing loop, but not for a node that is being deactivated."""
+        if self._player is not None:
+            self._player.wait(seconds)
 
     def _publish_raw(self, frame: ThermalFrame) -> None:
         message = self._picture(centikelvin_from_celsius(frame.celsius), "mono16")
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self.parameters.frame_id
-        assert self._images is not None
+        height, width = frame.celsius.shape
+        self._lens = Lens.from_field_of_view(width, height, math.radians(self.parameters.horizontal_view_deg))
+        assert self._images is not None and self._camera_info is not None
+        self._camera_info.publish(camera_info(message.header, width, height, self._lens))
         self._images.publish(message)
         self._offer(message.header, frame)
+
+    # Where things are: lens, map and lidar.
+
+    def _on_camera_info(self, message: Any) -> None:
+        if message.k[0] > 0 and message.k[4] > 0:
+            self._lens = Lens(message.k[0], message.k[4], message.k[2], message.k[5])
+
+    def _on_map(self, message: Any) -> None:
+        info = message.info
+        if info.resolution <= 0 or len(message.data) != info.width * info.height:
+            self.fault("map_broken", "the map's size does not fit its data", part="map")
+            return
+        self.clear("map_broken")
+        cells = np.frombuffer(message.data, np.int8).reshape(info.height, info.width)
+        origin = info.origin.position
+        self._background = Background.from_grid(cells, float(info.resolution), (origin.x, origin.y))
+
+    def _on_scan(self, message: Any) -> None:
+        self._scan = message
+
+    def _transform(self, header: Any) -> Transform | None:
+        """From the frame of data into the map's, at its time or else the newest; None without localisation."""
+        for stamp in (header.stamp, None):
+            try:
+                return self._frames.lookup(self.parameters.map_frame, header.frame_id, stamp)
+            except TransformError:
+                continue
+        return None
+
+    def _returns(self) -> NDArray[np.float64] | None:
+        """Lidar returns (n, 2) in the map's frame [m]; None without a lidar."""
+        scan = self._scan
+        transform = None if scan is None else self._transform(scan.header)
+        if transform is None:
+            return None
+        flat = scan_points(np.asarray(scan.ranges, float), scan.angle_min, scan.angle_increment, FARTHEST_M)
+        return transform.apply(np.concatenate([flat, np.zeros((len(flat), 1))], axis=1))[:, :2]
+
+    def _whereabouts(self, header: Any, event: RegionEvent, shape: tuple[int, int]) -> tuple[Place | None, bool]:
+        """Place of a warning, and whether the camera sees it now."""
+        transform = self._transform(header)
+        if event.raised and transform is not None and self._lens is not None:
+            place = place_of(view_of(event.region.box, self._lens, transform.apply), self._background, self._returns())
+            if place is not None:
+                self._places[event.number] = place
+            return place, True
+        known = self._places.pop(event.number, None)
+        if known is None or transform is None or self._lens is None:
+            return known, True
+        return known, in_view(known, self._lens, shape, transform.inverse().apply)
 
     def _offer(self, header: Any, frame: ThermalFrame) -> None:
         self._frame_fault = ""
@@ -251,6 +330,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             decision=decision,
             camera_uniformity_c=p.camera_uniformity_c,
             highest_celsius=p.highest_c,
+            focal_px=80.0 / math.tan(math.radians(p.horizontal_view_deg / 2)),
         )
         self._screener = Screener(settings, self._detector)
         self._findings = FindingsMaker(decision)
@@ -259,6 +339,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._hot_cold = HotColdWatch(HotColdSettings(hot_c=p.hot_c, cold_c=p.cold_c, persistence_s=p.persistence_s))
         self._mask: NDArray[np.bool_] | None = None
         self._mask_shape = (0, 0)
+        self._places.clear()
 
     def _process(self, item: tuple[Any, ThermalFrame | None]) -> None:
         header, frame = item
@@ -271,7 +352,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         result = self._last_result = self._screener.process(frame)
         turns = self._orientation.update([person.face for person in result.persons])
         self._screenings.publish(
-            ScreeningArray(header=header, screenings=[_screening(header, p) for p in result.persons])
+            ScreeningArray(header=header, screenings=[screening_of(header, p) for p in result.persons])
         )
         findings = self._findings.update(result, frame.time_s)
         shown = {id(finding.reading) for finding in findings}
@@ -296,12 +377,15 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             self._mask, self._mask_shape = ignored(shape, self.parameters.masks), shape
         celsius = frame.celsius + np.float32(result.reference.offset_c) if result.reference.usable else frame.celsius
         for event in self._hot_cold.update(celsius, result.ambient_celsius, self._mask, frame.time_s):
-            warning = region_finding(event)
+            place, seen = self._whereabouts(header, event, shape)
+            warning = region_finding(event, place, seen)
             message = self._detection(header, warning.kind, warning.severity, 1.0, f"thermal/region/{event.number}")
             message.value, message.unit = event.region.celsius, "Cel"
             message.standard_uncertainty = warning.standard_uncertainty_c
             message.rule_id, message.rule_version = warning.rule_id, warning.rule_version
-            message.attributes = _key_values(warning.attributes)
+            message.attributes = key_values(warning.attributes)
+            if place is not None:
+                message.pose = pose_of(self.parameters.map_frame, header.stamp, place)
             self._attach(message, draw_region(celsius, event.region, turns), "routine")
             self._detections.publish(message)
 
@@ -318,7 +402,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         subject = f"thermal/{reading.track}"
         message = self._detection(header, finding.kind, finding.severity, finding.confidence, subject)
         message.rule_id, message.rule_version = finding.rule_id, finding.rule_version
-        message.attributes = _key_values(finding.attributes)
+        message.attributes = key_values(finding.attributes)
         if reading.ok:
             message.value, message.unit = reading.core_celsius, "Cel"
             message.standard_uncertainty = reading.uncertainty_c
@@ -350,31 +434,6 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         message.step = int(pixels[0].nbytes)
         message.data = array.array("B", np.ascontiguousarray(pixels).tobytes())
         return message
-
-
-def _key_values(facts: dict[str, str]) -> list[Any]:
-    return [KeyValue(key=key, value=value) for key, value in facts.items()]
-
-
-def _image_fault(message: Any) -> str | None:
-    """Say what is wrong with a picture's description, or None."""
-    if message.encoding not in ("mono16", "16UC1"):
-        return f"pictures of encoding {message.encoding or 'unknown'}, not radiometric (mono16 in 0.01 K is needed)"
-    if message.step != 2 * message.width or len(message.data) != message.height * message.step:
-        return f"{len(message.data)} bytes for {message.width} × {message.height} pixels of 16 bits"
-    return None
-
-
-def _screening(header: Any, person: PersonReading) -> Any:
-    return Screening(
-        header=header, track=f"thermal/{person.track}",
-        status=Screening.STATUS_OK if person.ok else Screening.STATUS_INDETERMINATE, reason=person.reason or "",
-        site=person.site, temperature_c=person.core_celsius, skin_temperature_c=person.skin_celsius,
-        uncertainty_c=person.uncertainty_c, alarm=person.stage is Stage.ALARM,
-        second_look=person.stage is Stage.SECOND_LOOK, reference_used=person.reference_used, frames=person.frames,
-        box_x=person.face.x, box_y=person.face.y, box_width=person.face.width, box_height=person.face.height,
-        distance_m=person.distance_m,
-    )  # fmt: skip
 
 
 def main() -> None:
