@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import DBAPIError
 
 from inspection_center.alerts import SHOWN_STATES
 from inspection_center.audit.log import record, sign_checkpoint
@@ -19,6 +20,7 @@ from inspection_center.database.partitions import drop_days, prepare_days
 from inspection_center.database.writer import StorageError, Transaction
 from inspection_center.service import Center
 from inspection_center.settings import RetentionSettings
+from inspection_center.supervision.erasing import delete_old
 
 _LOG = logging.getLogger(__name__)
 _ROUND_S = 10.0
@@ -37,7 +39,7 @@ async def keep_house(center: Center) -> None:
             if rounds % _RETENTION_ROUNDS == 0:
                 await center.write(lambda transaction: prepare_days(transaction.connection))
                 await remove_old(center)
-        except StorageError as error:
+        except (StorageError, DBAPIError) as error:
             _LOG.warning("house-keeping waits: %s", error)
         rounds += 1
         await asyncio.sleep(_ROUND_S)
@@ -61,6 +63,8 @@ async def remove_old(center: Center) -> int:
         before = now_text(-timedelta(days=retention.events_days))
         await center.write(lambda transaction: drop_days(transaction.connection, before))
         while await center.write(lambda transaction: _delete_events(transaction, before)) == _CHUNK:
+            await asyncio.sleep(0)
+        while await center.write(lambda transaction: delete_old(transaction, before, _CHUNK)) == _CHUNK:
             await asyncio.sleep(0)
     return len(hashes)
 

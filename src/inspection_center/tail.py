@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections import deque
@@ -16,12 +17,15 @@ from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
 
 from inspection_center.database import schema
 
+_LOG = logging.getLogger(__name__)
 _PAGE = 500
 _KEPT = 5000
 _GATHER_S = 0.02
+_RETRY_S = 0.5
 _INTEREST_S = 30.0
 """So long after the last question of a listener the end of the log is still kept in memory."""
 
@@ -104,19 +108,28 @@ class Tail:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if time.monotonic() - self._asked > _INTEREST_S:
-                # Nobody listens: reading everything back would cost a third of storing it.
-                self._recent.clear()
-                self._last = await run_in_threadpool(last_number, self._engine)
-                async with self._condition:
-                    self._condition.notify_all()
-            while events := await run_in_threadpool(read_log, self._engine, self._last, _PAGE):
-                self._recent.extend(events)
-                self._last = events[-1].number
-                async with self._condition:
-                    self._condition.notify_all()
+            try:
+                await self._read_on()
+            except DBAPIError as error:
+                _LOG.warning("the end of the log cannot be read, trying again: %s", error.orig)
+                await asyncio.sleep(_RETRY_S)
+                self._changed.set()
             # Under load, many commits make one reading.
             await asyncio.sleep(_GATHER_S)
+
+    async def _read_on(self) -> None:
+        if time.monotonic() - self._asked > _INTEREST_S:
+            # Nobody listens: reading everything back would cost a third of storing it.
+            self._recent.clear()
+            await self._tell(await run_in_threadpool(last_number, self._engine))
+        while events := await run_in_threadpool(read_log, self._engine, self._last, _PAGE):
+            self._recent.extend(events)
+            await self._tell(events[-1].number)
+
+    async def _tell(self, last: int) -> None:
+        self._last = last
+        async with self._condition:
+            self._condition.notify_all()
 
 
 def read_log(engine: Engine, cursor: int, limit: int) -> list[LogEvent]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from sqlalchemy import create_engine, select, text, update
 from inspection_center.database import schema
 from inspection_center.settings import Settings
 from inspection_contract.canonical import canonical_bytes
-from inspection_contract.client import CenterBusy, CenterClient, CenterRefused
+from inspection_contract.client import CenterBusy, CenterClient, CenterError, CenterRefused
 from inspection_contract.envelope import BATCH_MEDIA_TYPE, MAXIMUM_EVENT_BYTES, join_batch, source_name, wrap
 from inspection_contract.fields import EvidenceReference
 from inspection_contract.signatures import request_headers
@@ -139,6 +141,19 @@ def test_a_lost_database_connection_is_told_and_loses_nothing(tmp_path: Path, em
         robot = running.enrol()
         batch = events(robot.name, [detection() for _ in range(40)])
         other = create_engine(empty_postgresql)
+        heard: list[int] = []
+        all_heard = threading.Event()
+
+        def listen(token: str) -> None:
+            while len(heard) < 40:
+                with CenterClient(running.url, token) as reader, contextlib.suppress(CenterError):
+                    for event in reader.stream_events(after=heard[-1] if heard else 0):
+                        heard.append(event.number)
+                        if len(heard) == 40:
+                            break
+            all_heard.set()
+
+        threading.Thread(target=listen, args=(running.service_token("officer"),), daemon=True).start()
         with CenterClient(running.url, robot.token) as client:
             busy = 0
             for first in range(0, 40, 10):
@@ -152,6 +167,9 @@ def test_a_lost_database_connection_is_told_and_loses_nothing(tmp_path: Path, em
         with running.center.engine.connect() as connection:
             sequences = connection.execute(select(schema.event.c.sequence).order_by(schema.event.c.number)).scalars()
             assert list(sequences) == list(range(1, 41))
+        # The stream, too, outlives the database's absence and misses nothing.
+        assert all_heard.wait(30)
+        assert heard == sorted(set(heard))
 
 
 TEXTS = (

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from inspection_center.audit.log import record
 from inspection_center.auth.permissions import Principal
@@ -158,7 +159,7 @@ async def deliver_for_ever(center: Center) -> None:
         while targets:
             try:
                 await _round(center, http, targets, sender)
-            except StorageError as error:
+            except (StorageError, DBAPIError) as error:
                 _LOG.warning("deliveries wait: %s", error)
             await asyncio.sleep(_ROUND_S)
 
