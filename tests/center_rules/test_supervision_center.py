@@ -11,10 +11,13 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from inspection_center.auth import accounts
 from inspection_center.clock import now_text
 from inspection_center.database.writer import StorageError, Transaction
 from inspection_center.settings import Settings, SupervisionSettings
-from inspection_center.supervision import queries, tables, timers
+from inspection_center.supervision import queries, statistics, tables, timers
+from inspection_center.supervision.cases import microseconds_of, take_in
+from inspection_center.supervision.conditions import Match
 from inspection_center.supervision.events import BusinessEvent, emit, emit_all, set_unit
 from inspection_center.supervision.following import PositionMoved, Supervision
 from inspection_contract.client import CenterClient
@@ -164,19 +167,23 @@ def test_a_restart_at_any_moment_neither_loses_nor_doubles_a_case(
 
 def test_what_waits_for_its_time_survives_a_restart(running: RunningCenter) -> None:
     people(running)
-    ago = datetime.now(UTC) - timedelta(hours=7)
-    tell(running, "order.started", "li", time=ago, order="o1")
-    tell(running, "order.started", "li", time=datetime.now(UTC) + timedelta(minutes=5), order="o2")
-    restarted(running).catch_up()
+
+    def patient() -> Supervision:
+        center = running.center
+        return Supervision.open(center.engine, center.writer, SupervisionSettings(lateness_s=3600))
+
+    judge(running)
+    tell(running, "order.started", "li", time=datetime.now(UTC) - timedelta(hours=7), order="o1")
+    tell(running, "order.started", "li", time=datetime.now(UTC) + timedelta(hours=5), order="o2")
+    patient().catch_up()
     with running.center.engine.connect() as connection:
         held = queries.position(connection)
     assert held is not None
     assert held["held"] == "[2]"
-    assert cases(running) == []
-    later = restarted(running)
+    later = patient()
     rules = later._restore()
-    assert [row.number for row in rules.held] == [2]
-    found = rules.advance([], rules.watermark_us + 8 * 3600 * 10**6 + 6 * 10**7)
+    assert [(row.number, row.time_us < datetime.now(UTC).timestamp() * 1e6) for row in rules.held] == [(2, True)]
+    found = rules.advance([], rules.watermark_us + 8 * 3600 * 10**6 + 1)
     assert [(match.rule, match.trigger) for match in found.matches] == [("order_not_finished", "1")]
 
 
@@ -200,7 +207,7 @@ def test_a_missing_event_that_comes_late_takes_the_case_back(running: RunningCen
     tell(running, "release.given", "li", declaration="d1", kind="inspected")
     judge(running)
     assert only_case(running)["rule"] == "release_without_result"
-    tell(running, "result.filed", "wang", declaration="d1", order="", unfit=True, time=now + timedelta(hours=1))
+    tell(running, "result.filed", "wang", declaration="d1", order="", unfit=True)
     tell(running, "result.filed", "wang", declaration="d2", order="", unfit=True, time=now - timedelta(hours=1))
     judge(running)
     assert only_case(running)["state"] == "open"
@@ -426,6 +433,55 @@ def test_a_robots_order_and_stop_tell_what_happens(running: RunningCenter) -> No
         "order.given", "order.started", "order.step_done", "order.step_skipped", "order.finished",
         "robot.emergency_stopped", "robot.fault", "robot.fault_cleared",
     ]  # fmt: skip
+
+
+def test_a_person_can_be_erased_and_what_was_counted_stays(running: RunningCenter) -> None:
+    people(running)
+    grave_case(running)
+    tell(running, "result.filed", "li", order="o1", unfit=True, second_officer="zhao")
+    judge(running)
+    erased = running.center.writer.run(lambda transaction: accounts.erase(transaction, "test", "li"))
+    assert erased >= 0
+    with running.center.engine.connect() as connection:
+        book = running.center.supervision.book
+        rows = {row["officer"]: row for row in statistics.rates(connection, book, "2020-01-01", "officer")}
+        everything = [
+            str(row)
+            for table in (
+                tables.enforcement_event,
+                tables.occurrence,
+                tables.case,
+                tables.concerned,
+                tables.daily_count,
+            )
+            for row in connection.execute(select(table))
+        ]
+    assert rows[""]["interceptions"] == 1
+    assert "li" not in rows
+    assert not [row for row in everything if "'li'" in row or '"li"' in row or "· li" in row]
+
+
+def test_a_closed_statistic_opens_again_only_for_a_fresh_window(running: RunningCenter) -> None:
+    people(running)
+    book = running.center.supervision.book
+    tell(running, "result.filed", "li", order="o1", unfit=False)
+    day = 86_400_000_000
+    closed = microseconds_of(now_text())
+
+    def take(start_us: int, trigger: str) -> int:
+        facts = {"window_start_us": start_us, "window_end_us": start_us + day, "rate": 0.0}
+        match = Match("finds_less_than_peers", trigger, start_us + day, 1, facts=facts)
+        return len(running.center.writer.run(lambda transaction: take_in(transaction, book, [match])))
+
+    assert take(closed - day, "1") == 1
+    running.center.writer.run(
+        lambda transaction: transaction.connection.execute(
+            update(tables.case).values(state="closed", closed=now_text())
+        )
+    )
+    assert take(closed - day, "2") == 0
+    assert take(closed + day, "3") == 1
+    assert take(closed + day, "3") == 0
 
 
 @pytest.mark.parametrize(

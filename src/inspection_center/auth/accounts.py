@@ -25,6 +25,7 @@ from inspection_center.clock import now_text
 from inspection_center.database import schema
 from inspection_center.database.writer import Transaction
 from inspection_center.problems import Conflict, NotFound
+from inspection_center.supervision.erasing import erase as erase_from_supervision
 from inspection_center.supervision.events import emit
 from inspection_contract.errors import InputError
 
@@ -236,6 +237,7 @@ def erase(transaction: Transaction, actor: str, name: str) -> int:
     if changed.rowcount == 0:
         raise NotFound("there is no such account")
     transaction.connection.execute(delete(schema.session).where(schema.session.c.account == name))
+    erase_from_supervision(transaction, name)
     return audit.erase(transaction, actor, name)
 
 

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from inspection_center.clock import now_text, parse, text
 from inspection_center.database import schema
@@ -118,23 +116,24 @@ def _take_in(
         connection, point.id, matter, match.facts["window_start_us"]
     ):
         return False  # The same figures have been answered for; only a fresh window counts.
-    case = tables.case
+    occurrence, case = tables.occurrence, tables.case
+    known = select(occurrence.c.case).where(occurrence.c.rule == point.id, occurrence.c.trigger == match.trigger)
+    if connection.execute(known).first() is not None:
+        return False
     present = connection.execute(
         select(case.c.id).where(case.c.rule == point.id, case.c.matter == matter, case.c.state.in_(OPEN_STATES))
     ).scalar()
     identity = present or hashlib.sha256(f"{point.id}:{match.trigger}".encode()).hexdigest()[:20]
-    occurrence = {
-        "rule": point.id,
-        "trigger": match.trigger,
-        "case": identity,
-        "time": moment(match.time_us),
-        "events": json.dumps([_shown(row) for row in rows], ensure_ascii=False),
-        "facts": json.dumps({**match.facts, **_window(point, match, rows[-1])}),
-    }
-    maker = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    stored = connection.execute(maker(tables.occurrence).values(**occurrence).on_conflict_do_nothing())
-    if stored.rowcount == 0:
-        return False
+    connection.execute(
+        insert(occurrence).values(
+            rule=point.id,
+            trigger=match.trigger,
+            case=identity,
+            time=moment(match.time_us),
+            events=json.dumps([_shown(row) for row in rows], ensure_ascii=False),
+            facts=json.dumps({**match.facts, **_window(point, match, rows[-1])}),
+        )
+    )
     if present is None:
         _open(transaction, book, point, identity, matter, rows[-1].unit, officers)
     else:

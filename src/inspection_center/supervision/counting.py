@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -32,9 +33,14 @@ def count(
             if one.rule in measure.points:
                 for officer in one.officers or ("",):
                     counts[(one.time[:_DAY_CHARACTERS], one.unit, officer, name)] += 1
+    add(transaction.connection, counts)
+
+
+def add(connection: Connection, counts: Counter[_Key]) -> None:
+    """Add counts by day, unit, officer and measure to what is counted already."""
     if counts:
-        transaction.connection.execute(
-            _addition(transaction.connection.dialect.name),
+        connection.execute(
+            _addition(connection.dialect.name),
             [
                 {"day": day, "unit": unit, "officer": officer, "measure": name, "number": number}
                 for (day, unit, officer, name), number in sorted(counts.items())

@@ -38,7 +38,7 @@ class BusinessEvent:
         actor: account name of who did it; empty when nobody in particular did.
         fields: values of the type's fields; what is left out is unknown.
         unit: the actor's unit; empty: the one it is registered in.
-        time: when it happened; None: now.
+        time: when it happened; None: now. What a wrong clock dates after now counts as now.
     """
 
     type: str
@@ -108,7 +108,7 @@ def emit_all(transaction: Transaction, events: Sequence[BusinessEvent]) -> None:
         [
             (
                 event.type,
-                recorded if event.time is None else text(event.time),
+                recorded if event.time is None else min(text(event.time), recorded),
                 recorded,
                 event.actor[:80],
                 (event.unit or units.get(event.actor, ""))[:64],
