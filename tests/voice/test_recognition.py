@@ -221,6 +221,17 @@ def test_a_click_is_no_utterance_and_endless_speech_is_cut() -> None:
     assert len(ends) >= 3 and all(end.cut for end in ends)
 
 
+def test_an_onset_is_told_and_taken_back_when_it_was_nothing() -> None:
+    onsets: list[bool] = []
+    begun: list[int] = []
+    listener = Listener(
+        None, lambda _: None, lambda: begun.append(len(onsets)), on_onset=onsets.append,
+        end_pointer=EndPointer(probability=loud),
+    )  # fmt: skip
+    listener.feed(pattern(0.512, 0.064, 0.512, 0.512, 1.0))
+    assert onsets == [True, False, True] and begun == [3]
+
+
 def test_the_robot_does_not_hear_itself_but_hears_who_is_louder() -> None:
     heard: list[Utterance] = []
     begun: list[bool] = []

@@ -208,6 +208,33 @@ def test_the_robot_falls_silent_when_a_traveller_speaks_but_not_in_an_emergency(
 
 
 @needs_espeak
+def test_a_pause_goes_on_with_the_broken_sentence_when_it_was_nothing(stage: Stage) -> None:
+    answer = stage.say("answer", "One. Two.", Priority.ANSWER)
+    stage.player.wait_for(1).over.set()
+    stage.player.wait_for(2)
+    stage.speaker.pause()
+    stage.speaker.go_on()
+    stage.player.wait_for(3).over.set()
+    assert answer.done.wait(60) and answer.spoken
+    assert [sentence for _, state, sentence in stage.told if state == "speaking"] == ["One.", "Two.", "Two."]
+
+
+@needs_espeak
+def test_in_a_pause_only_emergencies_are_said_and_a_traveller_who_speaks_ends_the_rest(stage: Stage) -> None:
+    answer = stage.say("answer", "One. Two.", Priority.INTERCEPTION)
+    stage.player.wait_for(1)
+    stage.speaker.pause()
+    emergency = stage.say("emergency", "Leave the hall.", Priority.EMERGENCY)
+    stage.player.wait_for(2).over.set()
+    assert emergency.done.wait(60) and emergency.spoken
+    assert stage.speaker.barge_in()
+    assert answer.done.wait(60) and not answer.spoken
+    after = stage.say("after", "Three.", Priority.ANSWER)
+    stage.player.wait_for(3).over.set()
+    assert after.done.wait(60) and after.spoken
+
+
+@needs_espeak
 def test_a_speech_can_be_cancelled_while_waiting_and_while_said(stage: Stage) -> None:
     said = stage.say("said", "One. Two.", Priority.ANSWER)
     stage.player.wait_for(1)
