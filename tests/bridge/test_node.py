@@ -13,22 +13,28 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not importable: ./robot shell -- pytest …")
 pytest.importorskip("inspection_interfaces", reason="ros2_ws is not built: ./robot shell -- pytest …")
 
-from inspection_interfaces.msg import Announcement, BridgeStatus, Detection, Fault, Order, WatchlistStatus
+from inspection_interfaces.msg import Announcement, BridgeStatus, Detection, Fault, Incident, Order, WatchlistStatus
 from inspection_interfaces.srv import DecideIncident
+from nav_msgs.msg import OccupancyGrid
 from sensor_msgs.msg import Image
 from sqlalchemy import select
+from tf2_msgs.msg import TFMessage
 from unique_identifier_msgs.msg import UUID
 
 from inspection_center import orders, watchlist
 from inspection_center.auth import accounts
 from inspection_center.auth.permissions import Principal
 from inspection_center.commands.issuing import issue
-from inspection_center.database import schema
+from inspection_center.database import queries, schema
+from inspection_center.plan.layers import shown_layers
 from inspection_contract.client import CenterClient
 from inspection_contract.commands import Decision, IncidentDecision, SpeechPriority
+from inspection_robot.bridge import conversion
 from inspection_robot.bridge.credentials import enrol
 from inspection_robot.bridge.node import BridgeNode
 from inspection_robot.ros import qos
+from inspection_robot.ros.frames import DYNAMIC_QOS, to_message
+from inspection_robot.ros.transforms import Transform
 from tests.center.running import RunningCenter
 
 pytestmark = pytest.mark.ros
@@ -214,3 +220,49 @@ def test_the_center_sees_how_the_robot_is(ros_graph: Any, running: RunningCenter
 
     token = running.service_token("officer")
     ros_graph.spin_until(seen)
+
+
+def test_the_robot_is_told_where_it_is_in_the_map_and_its_map_lies_below(
+    ros_graph: Any, running: RunningCenter, folder: Path
+) -> None:
+    enrol_robot(running, folder)
+    make(ros_graph)
+    tf = ros_graph.probe.create_publisher(TFMessage, "/tf", DYNAMIC_QOS)
+    maps = ros_graph.probe.create_publisher(OccupancyGrid, "map", qos.MAP)
+    grid = OccupancyGrid(data=[0] * 600)
+    grid.header.frame_id = "map"
+    grid.info.width, grid.info.height, grid.info.resolution = 30, 20, 0.5
+    grid.info.origin.position.x, grid.info.origin.position.y, grid.info.origin.orientation.w = -7.5, -5.0, 1.0
+    maps.publish(grid)
+
+    def pose() -> Any:
+        stamp = ros_graph.probe.get_clock().now().to_msg()
+        links = (("map", "odom", (1.0, 2.0, 0.0)), ("odom", "base_link", (3.0, 0.0, 0.0)))
+        turn = (0.0, 0.0, 0.0, 1.0)
+        tf.publish(
+            TFMessage(transforms=[to_message(p, c, stamp, Transform.make(place, turn)) for p, c, place in links])
+        )
+        with running.center.engine.connect() as connection:
+            (robot,) = queries.robots(connection)
+        return robot["status"] and robot["status"]["pose"]
+
+    ros_graph.spin_until(pose)
+    shown = pose()
+    assert (shown["frame_id"], shown["position"]["x"], shown["position"]["y"]) == ("map", 4.0, 2.0)
+
+    def layers() -> Any:
+        with running.center.engine.connect() as connection:
+            return shown_layers(connection, None)
+
+    ros_graph.spin_until(layers)
+    (layer,) = layers()
+    assert (layer["kind"], layer["bounds"]) == ("map", (-7.5, -5.0, 7.5, 5.0))
+
+
+def test_an_incident_whose_place_is_not_known_has_none_at_the_center() -> None:
+    message = Incident(uuid=UUID(uuid=list(uuid.uuid4().bytes)), state="suspected", kind="thermal.fever", confidence=0.5)
+    message.header.frame_id = "map"
+    assert conversion.incident(message).body.pose is None
+    message.pose.pose.position.x = 3.0
+    message.pose.covariance[0] = 0.04
+    assert conversion.incident(message).body.pose.position.x == 3.0

@@ -104,6 +104,7 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         self._screened_since = datetime.now(UTC)
         self._live = LiveRequests()
         self._watched: dict[str, Any] = {}
+        self._place_fault = "not looked yet"
 
     # Lifecycle.
 
@@ -184,6 +185,7 @@ class BridgeNode(InspectionNode[BridgeParameters]):
             "connected" if report.link.connected else report.link.error,
             {"sent": report.link.sent, "clock offset [s]": report.link.clock_offset_s},
         )
+        yield Part("place", Level.WARNING if self._place_fault else Level.OK, self._place_fault or "known")
         yield Part(
             "outbox",
             Level.ERROR if report.fault or report.given_up else Level.OK,
@@ -251,8 +253,10 @@ class BridgeNode(InspectionNode[BridgeParameters]):
         given = self.parameters
         try:
             place = self._frames.lookup(given.map_frame, given.base_frame)
-        except TransformError:
+        except TransformError as error:
+            self._place_fault = str(error)
             return None  # Not localised: a place in another frame would be drawn in the wrong spot.
+        self._place_fault = ""
         x, y, z = map(float, place.translation)
         turn = dict(zip("xyzw", map(float, place.rotation), strict=True))
         return Pose(frame_id=given.map_frame, position=Position(x=x, y=y, z=z), orientation=Orientation(**turn))
