@@ -61,7 +61,9 @@ def add_entries(transaction: Transaction, vault: Vault, officer: Principal, rows
     if not rows:
         raise Unfit("there is no entry")
     number = _next_version(transaction)
-    values = [{**row, "added_by": officer.name, "added_version": number} for row in _checked(transaction.connection, rows)]
+    values = [
+        {**row, "added_by": officer.name, "added_version": number} for row in _checked(transaction.connection, rows)
+    ]
     values = _sealed(transaction.connection, vault, values)
     try:
         with transaction.connection.begin_nested():

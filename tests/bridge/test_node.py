@@ -260,7 +260,8 @@ def test_the_robot_is_told_where_it_is_in_the_map_and_its_map_lies_below(
 
 
 def test_an_incident_whose_place_is_not_known_has_none_at_the_center() -> None:
-    message = Incident(uuid=UUID(uuid=list(uuid.uuid4().bytes)), state="suspected", kind="thermal.fever", confidence=0.5)
+    known = UUID(uuid=list(uuid.uuid4().bytes))
+    message = Incident(uuid=known, state="suspected", kind="thermal.fever", confidence=0.5)
     message.header.frame_id = "map"
     assert conversion.incident(message).body.pose is None
     message.pose.pose.position.x = 3.0

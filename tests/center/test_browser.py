@@ -23,9 +23,9 @@ from tests.contract.builders import detection
 
 pytestmark = needs_chromium
 WORDS = {
-    "en": {"alarm": "Raised body temperature", "claimed": "claimed · li", "approved": "approved", "filed": "Case filed", "dispatch": "Go to a place"},
-    "zh": {"alarm": "体温偏高", "claimed": "已认领 · li", "approved": "已批准", "filed": "归档", "dispatch": "前往某处"},
-}  # fmt: skip
+    "en": ("Raised body temperature", "claimed · li", "approved", "Case filed", "Go to a place"),
+    "zh": ("体温偏高", "已认领 · li", "已批准", "归档", "前往某处"),
+}
 HALL = (-20.0, -10.0, 20.0, 10.0)
 """West, south, east, north of the simulated hall [m]: `map` lies in its middle."""
 
@@ -115,7 +115,7 @@ def test_the_officers_whole_path(
     browser: Browser, running: RunningCenter, robot: Reporter, language: str, size: tuple[int, int]
 ) -> None:
     """Alarm, claim, evidence, decision, dispatch of a robot and a colleague, live view, announcement, filing."""
-    words = WORDS[language]
+    alarm, claimed, approved, filed, dispatch = WORDS[language]
     running.add_account("li", "officer")
     running.add_account("wang", "officer")
     robot.client.put_layer("map", layer_png(hall()), 0.1, HALL[0], HALL[1])
@@ -126,11 +126,11 @@ def test_the_officers_whole_path(
         identity = robot.alarm()
         item = page.locator(f"#alert-{identity}")
         expect(item).to_be_visible(timeout=2_000)
-        expect(page.locator("#alarm")).to_have_text(words["alarm"])
+        expect(page.locator("#alarm")).to_have_text(alarm)
         expect(page.locator("#map .mark.alarm")).to_be_visible()
         keep_picture(page, f"command_{language}_{size[0]}")
         item.locator('[data-key="c"]').click()
-        expect(item).to_contain_text(words["claimed"])
+        expect(item).to_contain_text(claimed)
         item.locator('[data-key="Enter"]').click()
         expect(page.get_by_text("38.40 ± 0.21 °C")).to_be_visible()
         image = page.locator(".finding img").first
@@ -138,7 +138,7 @@ def test_the_officers_whole_path(
         assert image.evaluate("image => image.complete && image.naturalWidth") == 160
         page.locator("#reason").fill("clear picture")
         page.locator('button[value="approve"]').click()
-        expect(page.locator("h1")).to_contain_text(words["approved"])
+        expect(page.locator("h1")).to_contain_text(approved)
         expect(page.locator(".timeline")).to_contain_text("clear picture")
         page.locator('select[name="to"]').select_option("robot:robot_1")
         page.locator('[data-key="s"]').click()
@@ -149,7 +149,7 @@ def test_the_officers_whole_path(
         (order,) = [Order.model_validate_json(text) for text in commands(running, Order.TYPE)]
         assert order.place is not None
         assert (order.kind, order.place.position.x, order.officer) == ("dispatch", 6.5, "li")
-        expect(colleague.locator(".mine")).to_contain_text(words["dispatch"])
+        expect(colleague.locator(".mine")).to_contain_text(dispatch)
         page.locator('[data-key="r"]').click()
         expect(page.locator("#live-thermal")).to_have_class(re.compile("absent"))
         assert commands(running, LiveViewRequest.TYPE) == []
@@ -168,7 +168,7 @@ def test_the_officers_whole_path(
         assert (said.text_zh, said.text_en, int(said.priority)) == ("请在此等候", "Please wait here", 3)
         page.goto(f"/alerts/{identity}")
         page.locator('button[value="file"]').click()
-        expect(page.locator(".timeline")).to_contain_text(words["filed"])
+        expect(page.locator(".timeline")).to_contain_text(filed)
         page.goto("/")
         expect(page.locator(f"#alert-{identity}")).to_have_count(0)
 

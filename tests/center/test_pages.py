@@ -1,23 +1,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import select
 
 from inspection_center.auth import accounts
 from inspection_center.database import schema
-from inspection_center.pages.rendering import catalogue, reading
+from inspection_center.pages.rendering import Words, catalogue, reading
+from inspection_center.robot_rules.tables import robot_rule_set
 from inspection_contract.client import CenterClient
-from inspection_contract.commands import Announcement, IncidentDecision, Order, WatchlistUpdate
+from inspection_contract.commands import Announcement, IncidentDecision, Order, RulesUpdate, WatchlistUpdate
 from inspection_contract.events import Incident
-from inspection_contract.resources import share
 from tests.center.running import RunningCenter
 from tests.center.test_ingest import events
 from tests.contract.builders import MOMENT, detection
@@ -49,13 +47,6 @@ def csrf(http: httpx.Client) -> dict[str, str]:
     return {"csrf": match[1]}
 
 
-def keys(node: Mapping[str, Any], prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for key, value in node.items():
-        found |= keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
-    return found
-
-
 def report(running: RunningCenter, *bodies: Any) -> None:
     robot = running.enrol()
     with CenterClient(running.url, robot.token) as client:
@@ -84,11 +75,8 @@ def commands(running: RunningCenter, kind: str) -> list[str]:
 
 
 def test_both_catalogues_have_the_same_keys() -> None:
-    texts = [
-        yaml.safe_load((share() / "config" / "text" / language / "console.yaml").read_text(encoding="utf-8"))
-        for language in ("zh", "en")
-    ]
-    assert keys(texts[0]) == keys(texts[1])
+    assert set(catalogue("zh")) == set(catalogue("en"))
+    assert all(text.strip() for language in ("zh", "en") for text in catalogue(language).values())
 
 
 def test_every_text_a_template_names_exists() -> None:
@@ -292,3 +280,142 @@ def test_readings_are_rounded_to_their_uncertainty(
     value: float | None, uncertainty: float | None, unit: str, text: str
 ) -> None:
     assert reading(value, uncertainty, unit) == text
+
+
+def visible_words(page: str) -> set[str]:
+    """Latin words of three letters or more that somebody who looks at a page can read."""
+    text = re.sub(r"<(script|style|svg|code|textarea)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    told = re.findall(r'(?:alt|title|aria-label|placeholder)="([^"]*)"', text)
+    return set(re.findall(r"[A-Za-z]{3,}", " ".join([re.sub(r"<[^>]*>", " ", text), *told])))
+
+
+NAMES_IN_ANY_LANGUAGE = {
+    "English",
+    "robot",
+    "robots",
+    "fever",
+    "two",
+    "stage",
+    "test",
+    "seen",
+    "true",
+    "root",
+    "installation",
+    "CSV",
+    "UTC",
+    "YAML",
+    "Gate",
+    "Ed25519",
+    "wang",
+    "thermal",
+}
+
+
+def test_a_chinese_page_has_no_english_left(running: RunningCenter) -> None:
+    found = detection()
+    case = incident(detections=[found.uuid])
+    report(running, found, detection(kind="odor.family", severity=2), case)
+    running.add_account("wang", "supervisor")
+    running.add_account("root", "administrator")
+    left: dict[str, set[str]] = {}
+    chinese = {"Accept-Language": "zh", "Accept": "text/html"}
+    with running.browser("wang") as http, running.browser("root") as root:
+        order = {"to": "robot:robot_1", "kind": "inspection", "place_name": "Gate 4"}
+        shown = http.post("/orders", data={**csrf(http), **order}).url.path
+        http.post("/announcements", data={**csrf(http), "text_zh": "请注意"})
+        http.post("/robots/robot_1/live", data={**csrf(http), "camera": "rgb"})
+        http.post(f"/alerts/{case.uuid}/claim", data=csrf(http))
+        places = [*PAGES.keys() - {"/statistics.csv", "/accounts"}, f"/alerts/{case.uuid}", "/robots/robot_1", shown]
+        for place in [*places, "/handheld", "/robot-rules", "/alerts/" + str(uuid4()), "/robots/nobody"]:
+            left[place] = visible_words(http.get(place, headers=chinese).text) - NAMES_IN_ANY_LANGUAGE
+        left["/accounts"] = (
+            visible_words(root.get("/accounts", headers=chinese).text) - NAMES_IN_ANY_LANGUAGE - {"root"}
+        )
+    faults = [f"{place}: {sorted(words)}" for place, words in left.items() if words]
+    assert not faults, "\n".join(faults)
+
+
+def test_whatever_the_console_refuses_is_said_in_chinese_too() -> None:
+    folder = Path(__file__).resolve().parents[2] / "src" / "inspection_center"
+    parts = ("alerts.py", "orders.py", "robots.py", "watchlist.py", "handheld", "robot_rules", "plan", "pages/fleet.py",
+             "pages/command.py", "pages/office.py", "pages/handheld.py", "pages/sign_in.py")  # fmt: skip
+    files = [
+        file for part in parts for file in ([folder / part] if part.endswith(".py") else (folder / part).glob("*.py"))
+    ]
+    raised = {
+        re.sub(r"\{[^}]*\}", "7", text)
+        for file in files
+        for text in re.findall(r'(?:NotFound|Conflict|Unfit|HTTPException)\((?:\d+, )?f?"([^"]+)"', file.read_text())
+    }
+    assert len(raised) > 30
+    chinese = Words("zh")
+    assert {text for text in raised if chinese.problem(text) == text} == set()
+
+
+def test_a_list_with_faults_is_refused_whole_and_every_fault_names_its_line(running: RunningCenter) -> None:
+    running.add_account("li", "supervisor")
+    table = "id,kind,identifier,expires\nw1,name,张伟,\nw2,person,x,\nw1,name,李娜,\nw3,vehicle,A1,tomorrow\n"
+    with running.browser("li") as http:
+        sent = {"data": csrf(http), "files": {"file": ("l.csv", table.encode())}}
+        shown = http.post("/watchlist/import", headers={"Accept": "text/html", "Accept-Language": "zh"}, **sent)
+        assert shown.status_code == 422
+        for part in ("第 3 行：类型须为", "第 4 行：编号 w1 与第 2 行重复", "第 5 行：日期格式"):
+            assert part in shown.text
+        assert "张伟" not in http.get("/watchlist").text
+        good = {
+            "data": csrf(http),
+            "files": {"file": ("l.csv", b"id,kind,identifier,expires\nw1,name,Li,2020-01-01\n")},
+        }
+        assert http.post("/watchlist/import", **good).status_code == 200
+        assert "w1" not in http.get("/watchlist").text  # its time is over: no robot gets it
+        again = http.post("/watchlist/import", **good)
+        assert again.status_code == 409
+        assert "line 2: the id w1 is on the list already" in again.text
+
+
+def test_the_audit_view_finds_by_person_deed_thing_and_day(running: RunningCenter) -> None:
+    running.enrol("robot_2")
+    running.add_account("li", "supervisor")
+    with running.browser("li") as http:
+        http.post("/announcements", data={**csrf(http), "text_en": "Attention", "robot": "robot_2"})
+        today = http.get("/audit").text
+        assert "Announcement" in re.sub("<select.*?</select>", "", today, flags=re.DOTALL)
+
+        def rows(query: str) -> list[str]:
+            page = http.get(f"/audit?{query}").text
+            return re.findall(r"<tr><td class=\"number\">\d+</td>.*?</tr>", page, flags=re.DOTALL)
+
+        assert len(rows("actor=li&action=announcement.given&object=robot_2")) == 1
+        assert rows("actor=nobody") == []
+        assert rows("action=watchlist.added") == []
+        assert rows("until=2020-01-01") == []
+        assert len(rows("since=2020-01-01")) == len(rows(""))
+        assert rows("actor=%25") == []
+        assert http.get("/audit?since=yesterday").status_code == 422
+
+
+def test_rules_are_versions_that_the_center_signed_and_every_robot_gets(running: RunningCenter) -> None:
+    running.enrol("robot_1")
+    running.add_account("wang", "supervisor")
+    running.add_account("li", "officer")
+    text = "rules:\n  - id: fever\n    capability: thermal\n    parameters: {alarm_c: '37.3'}\n"
+    with running.browser("wang") as http, running.browser("li") as officer:
+        assert officer.post("/robot-rules", data={**csrf(officer), "content": text}).status_code == 403
+        for fault, line in ((text + "  - id: fever\n    capability: x\n    parameters: {}\n", 5), ("rules:\n  - [", 2)):
+            refused = http.post("/robot-rules", data={**csrf(http), "content": fault, "note": "x"})
+            assert refused.status_code == 422
+            assert f"line {line}" in refused.text
+        for number in ("1", "2"):
+            made = {"content": text.replace("37.3", f"37.{number}"), "note": f"season {number}"}
+            assert http.post("/robot-rules", data={**csrf(http), **made}).status_code == 200
+        shown = http.get("/robot-rules").text
+        assert shown.count("signature holds") == 2
+        assert "not the newest" in shown
+        with running.center.engine.begin() as connection:
+            connection.execute(robot_rule_set.update().where(robot_rule_set.c.version == 1).values(rules="[]"))
+        assert http.get("/robot-rules").text.count("signature does not hold") == 1
+    sent = [RulesUpdate.model_validate_json(body) for body in commands(running, RulesUpdate.TYPE)]
+    assert [(update.version, update.rules[0].parameters["alarm_c"]) for update in sent] == [
+        ("1", "37.1"),
+        ("2", "37.2"),
+    ]

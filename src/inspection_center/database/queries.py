@@ -77,10 +77,29 @@ def quarantined(connection: Connection, limit: int = 100) -> list[dict[str, Any]
     return [row_dict(row) for row in connection.execute(select(table).order_by(table.c.number.desc()).limit(limit))]
 
 
-def audit_entries(connection: Connection, limit: int = 200, before: int | None = None) -> list[dict[str, Any]]:
-    """Audit entries, newest first."""
+def audit_entries(
+    connection: Connection,
+    limit: int = 200,
+    before: int | None = None,
+    *,
+    actor: str = "",
+    action: str = "",
+    target: str = "",
+    since: str = "",
+    until: str = "",
+) -> list[dict[str, Any]]:
+    """Audit entries, newest first: by parts of who did it and to what, by the deed, by days (both inclusive)."""
     table = schema.audit
     query = select(table).order_by(table.c.leaf.desc()).limit(limit)
+    for column, part in ((table.c.actor, actor), (table.c.object, target)):
+        if part:
+            query = query.where(column.contains(part, autoescape=True))
+    if action:
+        query = query.where(table.c.action == action)
+    if since:
+        query = query.where(table.c.time >= since)
+    if until:
+        query = query.where(table.c.time < f"{until}U")  # "U" follows the "T" of every time on that day.
     if before is not None:
         query = query.where(table.c.leaf < before)
     return [row_dict(row) for row in connection.execute(query)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,35 @@ class Words:
     def name(self, group: str, value: str) -> str:
         """The name of a value (`kind.thermal.fever`), or the value itself."""
         return self._texts.get(f"{group}.{value}", value)
+
+    def actor(self, who: str) -> str:
+        """Who did something, as people say it: `officer:li` is li, `robot:robot_1` is robot_1."""
+        kind, _, name = who.partition(":")
+        if not name:
+            return who
+        opening, closing = ("（", "）") if self.language == "zh" else (" (", ")")
+        return f"{name}{opening}{self.name('actor', kind)}{closing}"
+
+    def problem(self, text: str) -> str:
+        """What the program says, in the language of the page: texts are found by their English form."""
+        for key, pattern in _problems():
+            match = pattern.fullmatch(text)
+            if match is not None:
+                return self(key, **{name: self._told(name, value) for name, value in match.groupdict().items()})
+        return text
+
+    def _told(self, name: str, value: str) -> str:
+        if name == "fault":
+            return self.problem(value)
+        return self.name({"state": "alert_state", "role": "role"}.get(name, ""), value)
+
+
+@cache
+def _problems() -> list[tuple[str, re.Pattern[str]]]:
+    """Keys of `problem_text` with what matches their English form, the most definite first."""
+    texts = {key: text for key, text in catalogue("en").items() if key.startswith("problem_text.")}
+    order = sorted(texts, key=lambda key: -len(re.sub(r"\{\w+\}", "", texts[key])))
+    return [(key, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(texts[key])))) for key in order]
 
 
 def language_of(request: Request) -> str:
