@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inspection_center.draws.selection import NoCompletion, select
+from inspection_center.draws.selection import ATTEMPTS, NoCompletion, select
 from inspection_center.problems import Unfit
 
 MAXIMUM_ITEMS = 50_000
 MAXIMUM_PLACES = 5_000
 LARGEST_WEIGHT = 10**9
-_TRIALS = 3
+_MOST_ATTEMPTS = ATTEMPTS // 4
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,14 @@ def check_plan(plan: Plan) -> None:
     _check_capacity(plan)
     if len(plan.places) == 1 and not plan.places[0].at_most:
         return  # One place without upper bounds can always be filled once there are enough of each class.
-    # Whether all rules hold together is seen by trying, with seeds that are thrown away.
-    for _ in range(_TRIALS):
-        try:
-            select(secrets.token_bytes(32), *as_entries(plan), plan.load_factor)
-        except NoCompletion as error:
-            raise Unfit(f"the rules leave no way to fill every place: {error}") from error
+    # Whether all rules hold together is seen by trying, with a seed that is thrown away. Rules that leave a way only in
+    # one attempt of many would let the real draw fail.
+    try:
+        trial = select(secrets.token_bytes(32), *as_entries(plan), plan.load_factor)
+    except NoCompletion as error:
+        raise Unfit(f"the rules leave no way to fill every place: {error}") from error
+    if trial.attempt > _MOST_ATTEMPTS:
+        raise Unfit(f"the rules are too tight: a trial filled every place only in attempt {trial.attempt}")
 
 
 def as_entries(plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
 from inspection_center.api.risk import MAXIMUM_LIST, ModelName, RiskReader, RiskWriter, Version, read, what_if_of
+from inspection_center.draws.outcomes import entry_of
 from inspection_center.pages.rendering import language_of, page
 from inspection_center.problems import Unfit
 from inspection_center.risk import cases, imports, versions
@@ -51,7 +52,8 @@ async def case_page(request: Request, officer: RiskReader, number: int) -> HTMLR
     def query(connection: Connection) -> dict[str, Any]:
         found = cases.case_by_number(connection, number)
         model = versions.version_of(connection, found["model"], found["version"])
-        return {"case": found, "data": model.data, **_titles(model, language_of(request))}
+        entry = entry_of(connection, found["reference"]) if found["draw"] else None
+        return {"case": found, "data": model.data, "entry": entry, **_titles(model, language_of(request))}
 
     return page(request, "risk_case.html", officer, **await run_in_threadpool(read, request, query))
 

@@ -9,6 +9,7 @@ fault of the model, not a discount) and a ridge penalty chosen by cross-validati
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ class Report:
         return {**self.__dict__, "unused": list(self.unused)}
 
 
-def learn(model: RiskModel, cases: list[Facts], failed: list[bool], seed: int = 0) -> tuple[str, Report]:
+def learn(model: RiskModel, cases: Sequence[Facts], failed: Sequence[bool], seed: int = 0) -> tuple[str, Report]:
     """Learn weights.
 
     Args:
