@@ -20,7 +20,7 @@ RULES = load_rules(share() / "config" / "radiation_rules.yaml")
 
 def found(*names: str) -> Identification:
     named = tuple(NamedNuclide(by_name(name), 0.99, 1000.0) for name in names)
-    return Identification(named, "" if names else "ambiguous", 500.0, 0.1, EnergyCorrection(), (), 20.0)
+    return Identification(named, "" if names else "ambiguous", 500.0, 0.1, None, EnergyCorrection(), (), 20.0)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from inspection_robot.cli.__main__ import main
+from inspection_robot.radiation.confidence import confidence
 from inspection_robot.radiation.detectors import DETECTORS, detector_for
 from inspection_robot.radiation.energy_calibration import calibrate, calibrated, quality_percent
-from inspection_robot.radiation.identify import Identification, identify
+from inspection_robot.radiation.identify import Identification, IdentifyParameters, identify
 from inspection_robot.radiation.nuclides import by_name, nuclides
 from inspection_robot.radiation.response import (
     BIN_EDGES_KEV,
@@ -120,6 +121,17 @@ def test_two_sources_are_both_named(one: str, other: str) -> None:
     assert set(names(answer)) == {one, other}
 
 
+def test_confidence_is_less_where_the_nuclide_is_not_in_the_library() -> None:
+    spectrum = simulated("Cs-137", 60.0, 60.0)
+    known = identify(spectrum)
+    without = identify(spectrum, parameters=IdentifyParameters(left_out=frozenset({"Cs-137"})))
+    assert names(known) == ["Cs-137"]
+    assert names(without) == []
+    assert known.evidence is not None
+    assert without.evidence is not None
+    assert confidence(known.evidence) > confidence(without.evidence)
+
+
 @pytest.mark.parametrize("coefficients", [(), (1.0,), (0.0, -2.0), (0.0, 0.0), (0.0, float("nan"), 0.0), (0.0, 0.001)])
 def test_a_useless_energy_scale_is_said_and_nothing_named(coefficients: tuple[float, ...]) -> None:
     answer = identify(replace(simulated("Cs-137", 60.0, 60.0), coefficients_kev=coefficients))
@@ -209,7 +221,9 @@ def test_the_command_prints_its_contract(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["identify", "--json", "--output", str(tmp_path), str(bad), str(good)]) == 2
     output = capsys.readouterr()
     result = json.loads(output.out)
-    assert result["nuclides"] == [{"name": "Cs-137", "confidence": 1.0, "category": "industrial"}]
+    (named,) = result["nuclides"]
+    assert (named["name"], named["category"]) == ("Cs-137", "industrial")
+    assert 0.9 < named["confidence"] < 1.0
     assert result["verdict"] == "red"
     assert result["live_time_s"] == pytest.approx(729.3, abs=0.1)
     assert Path(result["n42"]).read_bytes().startswith(b"<?xml")

@@ -152,7 +152,7 @@ def test_lengths_in_walls_are_those_of_geometry() -> None:
     walls = wall_at(6.0)
     ends = np.array([[10.0, 5.0], [2.0, 9.0], [10.0, 8.0]])
     lengths = walls.lengths_m(np.array([[4.0, 5.0]]), ends)
-    assert lengths[0] == pytest.approx([0.3, 0.0, 0.3 * math.hypot(6.0, 3.0) / 6.0], abs=0.06)
+    assert lengths[0] == pytest.approx([0.3, 0.0, 0.3 * math.hypot(6.0, 3.0) / 6.0], abs=0.1)  # a cell
     assert walls.lengths_m(np.array([[4.0, 5.0]]), ends, reach_m=1.0).max() == 0.0
 
 

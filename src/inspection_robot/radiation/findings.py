@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inspection_robot.evidence import EvidenceError
 from inspection_robot.radiation.count_watch import CountState
+from inspection_robot.radiation.localise import LocatedSource
 from inspection_robot.radiation.monitor import Assessment, Sample
 from inspection_robot.radiation.n42 import N42Context, write_n42
 from inspection_robot.radiation.pictures import draw_counts, draw_spectrum
@@ -65,11 +66,11 @@ def assessment_facts(assessment: Assessment, detector: str, ended: bool) -> dict
     }
     if identification is not None and identification.reason:
         facts["unidentified"] = identification.reason
-    if source is not None and not _carried(assessment):
+    if source is not None and _is_located(source) and not _carried(assessment):
         facts["activity_mbq_cs137"] = f"{source.activity_mbq:.3g}"
         facts["activity_deviation_mbq"] = f"{source.activity_deviation_mbq:.2g}"
-        if assessment.viewpoint_m is not None:
-            facts["next_viewpoint"] = f"{assessment.viewpoint_m[0]:.1f},{assessment.viewpoint_m[1]:.1f}"
+    if assessment.viewpoint_m is not None and not _carried(assessment):
+        facts["next_viewpoint"] = f"{assessment.viewpoint_m[0]:.1f},{assessment.viewpoint_m[1]:.1f}"
     return facts
 
 
@@ -80,7 +81,7 @@ def whereabouts(assessment: Assessment) -> Whereabouts:
     walked = [sample.people[carrier.track] for sample in placed if carrier.track in sample.people]
     if _carried(assessment) and walked:
         return Whereabouts(carrier.track, (walked[-1].x_m, walked[-1].y_m), np.eye(2) * TRACKED_M**2)
-    if source is not None:
+    if source is not None and _is_located(source):
         return Whereabouts("", source.position_m, source.covariance_m2)
     peak = max(placed, key=lambda sample: sample.state.rate_cps).place if placed else None
     return Whereabouts("", (peak.x_m, peak.y_m)) if peak is not None else Whereabouts()
@@ -88,6 +89,11 @@ def whereabouts(assessment: Assessment) -> Whereabouts:
 
 def _carried(assessment: Assessment) -> bool:
     return bool(assessment.carrier.track) and assessment.carrier.moves_with_track is not False
+
+
+def _is_located(source: LocatedSource) -> bool:
+    """Whether the place of a source says more than where the robot was when it counted most."""
+    return float(np.sqrt(np.trace(source.covariance_m2))) <= UNLOCATED_M
 
 
 def trace(samples: tuple[Sample, ...]) -> Piece:

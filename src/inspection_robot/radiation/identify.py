@@ -1,24 +1,28 @@
 """Name the nuclides in a gamma spectrum, or say honestly that it cannot be done.
 
 Every nuclide behind every shield (``response.templates``) is fitted together with the background, over a grid of
-corrections of the energy scale, by negative-binomial likelihood (``mixture_fit``). The best deviance of each nuclide
-and its prior give the posterior; a lineless continuum competes with the nuclides, so that scattered
-radiation gets no name.
+corrections of the energy scale, by negative-binomial likelihood (``mixture_fit``). The best few are fitted again with
+all the freedom their surroundings have (``flexible_fit``); what the fits show decides how sure a name is
+(``confidence``), also in view of nuclides that are not in the library. A lineless continuum competes with the nuclides,
+so that scattered radiation gets no name.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_robot.radiation.confidence import Evidence, confidence
 from inspection_robot.radiation.detectors import DETECTORS, Detector, detector_for
 from inspection_robot.radiation.energy_calibration import calibrate, calibrated
-from inspection_robot.radiation.mixtures import Mixture, MixtureLimits, add_nuclides, find_pair, pair_is_believed
+from inspection_robot.radiation.flexible_fit import FlexibleFit, flexible_fit
+from inspection_robot.radiation.mixtures import MixtureLimits, add_nuclides, find_pairs, pair_is_believed, refined
 from inspection_robot.radiation.nuclides import Nuclide, nuclides
-from inspection_robot.radiation.response import CONTINUUM
+from inspection_robot.radiation.response import CONTINUUM, indistinguishable
 from inspection_robot.radiation.search import Best, Search, best_per_nuclide, has_energy_scale
 from inspection_robot.radiation.spectrum import EnergyCorrection, Spectrum
 
@@ -32,33 +36,35 @@ class IdentifyParameters:
     Attributes:
         least_gain: deviance the best nuclide must gain over background alone; below it the spectrum is too weak.
         least_line_gain: deviance it must gain over a continuum without lines.
-        least_confidence: posterior of all nuclides of its category below which nothing is named.
-        least_share: posterior of the nuclide itself below which nothing is named.
-        special_confidence: posterior that special nuclear nuclides together need.
+        least_confidence: confidence below which nothing is named.
+        special_confidence: the same for special nuclear material.
         most_misfit: relative misfit of the expected spectrum above which nothing is named.
         most_misfit_unknown_detector: the same for a detector whose response was never compared with measurements.
         mixture: limits for further nuclides.
         pair_above: deviance per bin above which pairs of nuclides are tried.
-        shortlist: nuclides that are fitted in full after the quick ranking.
+        shortlist: nuclides that are fitted after the quick ranking.
+        finalists: nuclides that are then fitted with all freedom.
         medical_doubt: probability of an industrial or special nuclear one above which no medical nuclide is named.
+        left_out: nuclides to do without, so that it can be measured what is said of one that is not in the library.
     """
 
     least_gain: float = 30.0
     least_line_gain: float = 12.0
-    least_confidence: float = 0.8
-    least_share: float = 0.5
-    special_confidence: float = 0.95
+    least_confidence: float = 0.6
+    special_confidence: float = 0.7
     most_misfit: float = 0.4
     most_misfit_unknown_detector: float = 0.2
     mixture: MixtureLimits = field(default_factory=MixtureLimits)
-    pair_above: float = 1.5
+    pair_above: float = 1.2
     shortlist: int = 14
+    finalists: int = 5
     medical_doubt: float = 0.05
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class NamedNuclide:
-    """One nuclide found: posterior probability and counts it explains."""
+    """One nuclide found: probability that the name is right (``confidence``) and counts it explains."""
 
     nuclide: Nuclide
     confidence: float
@@ -74,6 +80,7 @@ class Identification:
         reason: message key why nothing was named; empty when something was.
         gain: deviance gained over background alone.
         misfit: relative misfit of the expected spectrum, weighted by counts.
+        evidence: what the confidence of the strongest nuclide rests on; None where nothing could be fitted.
         correction: the correction of the energy scale that fits best.
         candidates: names and posteriors of the five most likely nuclides, whether named or not.
         excess_cps: counts per second above the background.
@@ -83,6 +90,7 @@ class Identification:
     reason: str
     gain: float
     misfit: float
+    evidence: Evidence | None
     correction: EnergyCorrection
     candidates: tuple[tuple[str, float], ...]
     excess_cps: float
@@ -100,23 +108,12 @@ def identify(
         if detector not in DETECTORS and spectrum.background is not None and has_energy_scale(spectrum.background):
             # Nothing is known of this detector's energy scale but what its own background tells.
             detector = calibrated(detector, calibrate(spectrum.background, detector))
-    search = Search(spectrum, detector)
+    search = Search(spectrum, detector, limits.left_out)
     return _decide(search, best_per_nuclide(search, limits.shortlist), limits)
 
 
 def _nothing(reason: str) -> Identification:
-    return Identification((), reason, 0.0, math.nan, EnergyCorrection(), (), math.nan)
-
-
-def _posterior(best: dict[int, Best], dispersion: float) -> dict[int, float]:
-    names = nuclides()
-    score = {
-        group: -0.5 * entry.deviance / dispersion + math.log(names[group].prior if group != CONTINUUM else 1.0)
-        for group, entry in best.items()
-    }
-    top = max(score.values())
-    total = sum(math.exp(value - top) for value in score.values())
-    return {group: math.exp(value - top) / total for group, value in score.items()}
+    return Identification((), reason, 0.0, math.nan, None, EnergyCorrection(), (), math.nan)
 
 
 def misfit(counts: Floats, expected: Floats) -> float:
@@ -125,84 +122,124 @@ def misfit(counts: Floats, expected: Floats) -> float:
     return math.sqrt(max(0.0, float((difference / np.maximum(expected, 1.0)).sum() / max(counts.sum(), 1.0))))
 
 
+@dataclass(frozen=True)
+class Finalists:
+    """The nuclides that the search found most promising, each fitted with all freedom, the most likely first.
+
+    Attributes:
+        fits: of one nuclide each.
+        lineless: fit of a continuum without lines.
+        dispersion: how much worse than chance allows the best of all fits.
+        posterior: probability of each nuclide, and of :data:`CONTINUUM`, within the library.
+    """
+
+    fits: tuple[FlexibleFit, ...]
+    lineless: FlexibleFit
+    dispersion: float
+    posterior: dict[int, float]
+
+
+def _finalists(search: Search, best: dict[int, Best], number: int) -> Finalists:
+    groups = sorted((group for group in best if group != CONTINUUM), key=lambda group: best[group].deviance)
+    fits = [flexible_fit(search, best[group].case, (group,)) for group in groups[:number]]
+    lineless = flexible_fit(search, best[CONTINUUM].case, ())
+    dispersion = max(1.0, min(fit.plain_deviance for fit in [*fits, lineless]) / len(search.ambient))
+    score = {fit.groups[0]: _score(fit, dispersion) for fit in fits} | {
+        CONTINUUM: -0.5 * lineless.deviance / dispersion
+    }
+    top = max(score.values())
+    total = sum(math.exp(value - top) for value in score.values())
+    posterior = {group: math.exp(value - top) / total for group, value in score.items()}
+    ranked = tuple(sorted(fits, key=lambda fit: -score[fit.groups[0]]))
+    return Finalists(ranked, lineless, dispersion, posterior)
+
+
+def _score(fit: FlexibleFit, dispersion: float) -> float:
+    """Logarithm of likelihood and priors."""
+    return -0.5 * fit.deviance / dispersion + sum(math.log(nuclides()[group].prior) for group in fit.groups)
+
+
+def gather(
+    fit: FlexibleFit, rivals: Sequence[FlexibleFit], lineless: FlexibleFit, group: int, dispersion: float
+) -> Evidence:
+    """Gather what speaks for one nuclide of a fit: the rivals count that hold nothing that looks like it."""
+    alike = indistinguishable()[group]
+    others = [_score(rival, dispersion) for rival in rivals if not any(alike[g] for g in rival.groups)]
+    others.append(-0.5 * lineless.deviance / dispersion)
+    place = fit.groups.index(group)
+    return Evidence(
+        reduced_deviance=fit.plain_deviance / len(fit.case.counts),
+        rival_gap=2.0 * (_score(fit, dispersion) - max(others)),
+        line_gap=(lineless.deviance - fit.deviance) / dispersion,
+        scale_penalty=fit.case.penalty,
+        counts=float(fit.counts[place]),
+        prior=nuclides()[group].prior,
+    )
+
+
 def _decide(search: Search, best: dict[int, Best], limits: IdentifyParameters) -> Identification:
     names = nuclides()
-    bins = len(search.ambient)
-    dispersion = max(1.0, min(entry.deviance for entry in best.values()) / bins)
-    posterior = _posterior(best, dispersion)
-    ranked = sorted(posterior.items(), key=lambda item: -item[1])
-    group, confidence = ranked[0]
-    entry = best[group]
-    result = search.fit(entry.case, np.array([entry.template]))
-    background_only = search.background_deviance()
-    gain = (background_only - entry.deviance) / dispersion
-    mixture = Mixture(
-        ((group, float(result.source_counts[0])),), entry.case, result, entry.deviance, {group: confidence}
-    )  # fmt: skip
-    if group != CONTINUUM and gain >= limits.least_gain:
-        chosen, final = add_nuclides(search, entry, result, limits.mixture)
-        total = float(final.deviance[0])
-        mixture = Mixture(tuple(chosen), entry.case, final, total, {g: confidence for g, _ in chosen})
+    last = _finalists(search, best, limits.finalists)
+    first = last.fits[0]
+    gain = (search.background_deviance() - first.deviance) / last.dispersion
+    line_gain = (last.lineless.deviance - first.deviance) / last.dispersion
+    mixture, rivals = first, last.fits[1:]
+    if gain >= limits.least_gain and line_gain >= limits.least_line_gain:
+        mixture = add_nuclides(search, first, limits.mixture)
+        if mixture.plain_deviance > limits.pair_above * len(search.ambient):
+            pairs = find_pairs(search, limits.mixture)
+            if pairs and pair_is_believed(pairs[0], mixture, limits.mixture):
+                mixture, rivals = refined(search, pairs[0]), (*pairs[1:], *last.fits)
+    spread = max(1.0, mixture.plain_deviance / len(search.ambient))
+    evidence = {g: gather(mixture, rivals, last.lineless, g, spread) for g in mixture.groups}
+    sure = {group: confidence(found) for group, found in evidence.items()}
     unlike = misfit(mixture.case.counts, mixture.fit.expected[0])
-    most_misfit = limits.most_misfit if search.detector in DETECTORS else limits.most_misfit_unknown_detector
-    line_gain = (best[CONTINUUM].deviance - entry.deviance) / dispersion
-    reason = _why_not(group, posterior, (gain, line_gain), unlike, most_misfit, limits)
-    if gain >= limits.least_gain and mixture.deviance > limits.pair_above * bins:
-        pair = find_pair(search, limits.mixture)
-        if pair_is_believed(pair, mixture.deviance, limits.mixture):
-            mixture, unlike = pair, misfit(pair.case.counts, pair.fit.expected[0])
-            reason, mixture = _judge_pair(pair, unlike, most_misfit, limits)
+    named, reason = _named(mixture, sure, last, (gain, line_gain), unlike, search.detector in DETECTORS, limits)
+    counts = dict(zip(mixture.groups, mixture.counts, strict=True))
     excess = float(mixture.case.counts.sum() - mixture.case.background.sum())
+    ranked = sorted(last.posterior.items(), key=lambda item: -item[1])
     return Identification(
-        found=()
-        if reason
-        else tuple(NamedNuclide(names[g], mixture.confidences[g], counts) for g, counts in mixture.groups),
+        found=tuple(NamedNuclide(names[g], sure[g], float(counts[g])) for g in sorted(named, key=lambda g: -counts[g])),
         reason=reason,
         gain=gain,
         misfit=unlike,
+        evidence=evidence[mixture.groups[0]],
         correction=mixture.case.correction,
         candidates=tuple((names[g].name, p) for g, p in ranked[:5] if g != CONTINUUM),
         excess_cps=excess / search.spectrum.live_time_s,
     )
 
 
-def _judge_pair(pair: Mixture, unlike: float, most_misfit: float, limits: IdentifyParameters) -> tuple[str, Mixture]:
-    """Why a pair is not named, and what is left of it to name.
+def _named(
+    mixture: FlexibleFit, sure: dict[int, float], last: Finalists, gains: tuple[float, float], unlike: float,
+    known_detector: bool, limits: IdentifyParameters,
+) -> tuple[tuple[int, ...], str]:  # fmt: skip
+    """Which nuclides are named, or the message key of what forbids to name any.
 
-    When one of the two is not certain, the certain one is named alone only if that calls for the same care: an
-    industrial or special nuclear source stays one whatever lies beside it, a harmless one might hide something.
+    When only some of several are certain, they are named alone only if that calls for the same care: an industrial or
+    special nuclear source stays one whatever lies beside it, a harmless one might hide something.
     """
-    if unlike > most_misfit:
-        return "poor_fit", pair
-    certain = tuple((g, counts) for g, counts in pair.groups if pair.confidences[g] >= limits.least_confidence)
-    if len(certain) == len(pair.groups):
-        return "", pair
-    if any(nuclides()[group].category in _GRAVE for group, _ in certain):
-        return "", replace(pair, groups=certain)
-    return "ambiguous", pair
-
-
-def _why_not(
-    group: int, posterior: dict[int, float], gains: tuple[float, float], unlike: float, most_misfit: float,
-    limits: IdentifyParameters,
-) -> str:  # fmt: skip
-    """Return the message key of what forbids to name the most likely nuclide, or nothing."""
     gain, line_gain = gains
     if gain < limits.least_gain:
-        return "too_weak"
-    if group == CONTINUUM or line_gain < limits.least_line_gain:
-        return "no_lines"
-    if unlike > most_misfit:
-        return "poor_fit"
+        return (), "too_weak"
+    if line_gain < limits.least_line_gain:
+        return (), "no_lines"
+    if unlike > (limits.most_misfit if known_detector else limits.most_misfit_unknown_detector):
+        return (), "poor_fit"
     names = nuclides()
-    category = names[group].category
-    alike = sum(p for g, p in posterior.items() if g != CONTINUUM and names[g].category == category)
-    # Nuclides of one category may stand in for each other; special nuclear ones must be certain.
-    needed = limits.special_confidence if category == "special_nuclear" else limits.least_confidence
-    sure = alike >= needed and posterior[group] >= limits.least_share
-    if not sure or (category == "medical" and _grave_doubt(posterior) > limits.medical_doubt):
-        return "ambiguous"
-    return ""
+    certain = tuple(group for group in mixture.groups if sure[group] >= _needed(group, limits))
+    if len(certain) < len(mixture.groups):
+        grave = tuple(group for group in certain if names[group].category in _GRAVE)
+        return (grave, "") if grave else ((), "ambiguous")
+    single = len(mixture.groups) == 1
+    if single and names[certain[0]].category == "medical" and _grave_doubt(last.posterior) > limits.medical_doubt:
+        return (), "ambiguous"
+    return certain, ""
+
+
+def _needed(group: int, limits: IdentifyParameters) -> float:
+    special = nuclides()[group].category == "special_nuclear"
+    return limits.special_confidence if special else limits.least_confidence
 
 
 def _grave_doubt(posterior: dict[int, float]) -> float:

@@ -13,9 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_robot.radiation.response import BIN_CENTRES_KEV
+
 Floats = NDArray[np.float64]
 
-SHAPE: Final = 100.0
+# Relative faults of the response: a tenth, and a quarter where every unit has its own threshold and window.
+SHAPE: Final[Floats] = np.where(BIN_CENTRES_KEV < 45.0, 16.0, 100.0)
 FLOOR: Final = 1e-6
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_robot.radiation.mixture_fit import SHAPE, Fit, fit, fit_amounts
+from inspection_robot.radiation.flexible_fit import FlexibleFit, flexible_fit
+from inspection_robot.radiation.mixture_fit import SHAPE
 from inspection_robot.radiation.nuclides import nuclides
-from inspection_robot.radiation.response import CONTINUUM
-from inspection_robot.radiation.search import MOST_DEVIATIONS, Best, Case, Search, penalised
+from inspection_robot.radiation.response import CONTINUUM, indistinguishable
+from inspection_robot.radiation.search import MOST_DEVIATIONS, Case, Search
 
 Floats = NDArray[np.float64]
 
 PAIR_SHIELDS: Final = (0, 2, 4)
 PAIR_LEVELS: Final = (1, 2)
 PAIR_CASES: Final = 5
-PAIRS_KEPT: Final = 4
+PAIRS_KEPT: Final = 8
+ADDED_TRIED: Final = 3
+NATURAL: Final = ("K-40", "Ra-226", "Th-232")
 
 
 @dataclass(frozen=True)
@@ -29,103 +31,95 @@ class MixtureLimits:
 
     Attributes:
         least_gain: deviance it must gain at least.
-        second_share: share of the source's counts it must explain.
+        natural_gain: the same for a further one of the three natural series, which stones and soil hold together.
+        second_share: share of the nuclides' counts it must explain.
         second_share_low: the same for one without lines above 100 keV: there the continuum of another is least known.
-        second_gain: share of the deviance above its expected value that it must explain.
+        fault_gain: deviance it must gain for every bin in which the response's faults outweigh chance, when it
+            explains half of the counts; as much more as it explains less: faults look like weak nuclides.
         second_prior: prior it must have.
         most_nuclides: nuclides named at most.
     """
 
     least_gain: float = 30.0
+    natural_gain: float = 7.0
     second_share: float = 0.08
     second_share_low: float = 0.25
-    second_gain: float = 0.5
-    second_prior: float = 1.0
+    fault_gain: float = 0.8
+    second_prior: float = 0.3
     most_nuclides: int = 3
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Nuclides found together: index and counts of each, the one with most counts first; case, fit, confidences."""
-
-    groups: tuple[tuple[int, float], ...]
-    case: Case
-    fit: Fit
-    deviance: float
-    confidences: dict[int, float]
-
-
-def add_nuclides(
-    search: Search, first: Best, result: Fit, limits: MixtureLimits
-) -> tuple[list[tuple[int, float]], Fit]:
-    """Add further nuclides one by one while each explains a fair share and lowers the deviance by much.
-
-    Pile-up and a lineless continuum come first: faults of the response must not be given the name of a nuclide.
-    """
-    bank, case = search.bank, first.case
-    chosen = [(int(bank.nuclide[first.template]), first.template)]
-    shapes, current = bank.shapes[[first.template]], result
-    piled = np.concatenate([search.pile_up_shape(case)[None, :], shapes])
-    fitted = _mixture_fit(search, case, piled)
-    if fitted.deviance[0] < current.deviance[0]:
-        shapes, current = piled, fitted
-    continuum = np.flatnonzero(bank.nuclide == CONTINUUM)
-    for _ in range(2):
-        template, _, fitted = _best_added(search, case, shapes, continuum, current)
-        if fitted.deviance[0] < current.deviance[0]:
-            shapes, current = np.concatenate([bank.shapes[[template]], shapes]), fitted
-    common = _common(limits)
-    while len(chosen) < limits.most_nuclides:
-        others = np.flatnonzero(np.isin(bank.nuclide, common) & ~np.isin(bank.nuclide, [group for group, _ in chosen]))
-        template, amounts, fitted = _best_added(search, case, shapes, others, current)
-        gained = float(current.deviance[0] - fitted.deviance[0])
-        # The worse the fit so far, the more of a gain may only make up for faults of the response.
-        spread = max(1.0, float(current.deviance[0]) / len(case.counts))
-        unexplained = float(current.deviance[0]) - len(case.counts)
-        enough = gained > max(limits.least_gain * spread**2, limits.second_gain * unexplained)
-        needed_share = _needed_share(int(bank.nuclide[template]), limits)
-        if not enough or amounts[-1] < needed_share * amounts.sum():
-            break
-        chosen.append((int(bank.nuclide[template]), template))
-        shapes = np.concatenate([shapes, bank.shapes[[template]]])
-        current = fitted
-    amounts = _amounts(case, shapes, current)[-len(chosen) :]
-    named = [(group, float(amount)) for (group, _), amount in zip(chosen, amounts, strict=True)]
-    return sorted(named, key=lambda pair: -pair[1]), current
+def add_nuclides(search: Search, first: FlexibleFit, limits: MixtureLimits) -> FlexibleFit:
+    """Add further nuclides one by one while each explains a fair share and lowers the deviance by much."""
+    current = first
+    while len(current.groups) < limits.most_nuclides:
+        tried = [flexible_fit(search, current.case, (*current.groups, g)) for g in _candidates(search, current, limits)]
+        believed = [fit for fit in tried if _addition_is_believed(current, fit, limits)]
+        if not believed:
+            return current
+        current = min(believed, key=lambda fit: fit.deviance)
+    return current
 
 
-def find_pair(search: Search, limits: MixtureLimits) -> Mixture:
-    """Find the two nuclides that fit best together.
+def _candidates(search: Search, current: FlexibleFit, limits: MixtureLimits) -> list[int]:
+    """The nuclides that a quick test finds most promising beside those chosen."""
+    bank = search.bank
+    taken = _alike(current.groups)
+    rows = np.flatnonzero(np.isin(bank.nuclide, _common(limits)) & ~taken[bank.nuclide])
+    rows = rows[bank.nuclide[rows] != CONTINUUM]
+    order = rows[np.argsort(-_added_gain(current, bank.shapes[rows]))]
+    best = list(dict.fromkeys(int(group) for group in bank.nuclide[order[:40]]))[:ADDED_TRIED]
+    natural = [index for index, nuclide in enumerate(nuclides()) if nuclide.name in NATURAL]
+    if set(current.groups) <= set(natural):
+        best += [index for index in natural if not taken[index] and index not in best]
+    return best
+
+
+def _alike(groups: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which nuclides look like one of the groups; shape (nuclides + 1,), so that the continuum's index fits too."""
+    return np.append(indistinguishable()[list(groups)].any(axis=0), False)
+
+
+def _addition_is_believed(before: FlexibleFit, after: FlexibleFit, limits: MixtureLimits) -> bool:
+    gained = before.deviance - after.deviance
+    bins = len(after.case.counts)
+    spread = max(1.0, after.plain_deviance / bins)
+    names = [nuclides()[group].name for group in after.groups]
+    if all(name in NATURAL for name in names):
+        return gained > limits.natural_gain * spread
+    share = after.counts[-1] / max(float(after.counts.sum()), 1.0)
+    faults = limits.fault_gain * _decided_by_faults(before) * max(1.0, 0.5 / max(float(share), 1e-3))
+    needed = limits.least_gain * spread + faults
+    return bool(gained > needed and share >= _needed_share(after.groups[-1], limits))
+
+
+def _decided_by_faults(fit: FlexibleFit) -> float:
+    """Number of bins with so many counts that not chance but the response's faults make most of their deviance."""
+    expected = fit.fit.expected[0]
+    return float((expected / (expected + SHAPE)).sum())
+
+
+def find_pairs(search: Search, limits: MixtureLimits) -> list[FlexibleFit]:
+    """Find the pairs of nuclides that fit best together, the best first.
 
     All pairs of common nuclides behind typical shields are ranked by weighted least squares under every correction; the
-    best few pairs are then fitted in full, with the correction refined and a lineless continuum allowed.
+    best few are then fitted in full.
     """
-    ranked = _ranked_pairs(search, limits)
-    fitted = [_polish(search, case, np.array([first, second])) for _, case, first, second in ranked]
-    best = min(fitted, key=lambda entry: entry[0])
-    deviance, case, shapes, rows, result = _refine(search, *best)
-    amounts = _amounts(case, shapes, result)[: len(rows)]
-    spread = max(1.0, deviance / len(case.counts))
-    weights = [math.exp(-0.5 * (entry[0] - best[0]) / spread) for entry in fitted]
-    groups = [int(search.bank.nuclide[row]) for row in rows]
-    confidences = {
-        group: sum(w for w, entry in zip(weights, fitted, strict=True) if group in search.bank.nuclide[entry[3]])
-        / sum(weights)
-        for group in groups
-    }
-    named = sorted(((g, float(a)) for g, a in zip(groups, amounts, strict=True)), key=lambda pair: -pair[1])
-    return Mixture(tuple(named), case, result, deviance, confidences)
+    fits = [flexible_fit(search, case, pair) for _, case, pair in _ranked_pairs(search, limits)]
+    return sorted(fits, key=lambda fit: fit.deviance)
 
 
-def pair_is_believed(pair: Mixture, single_deviance: float, limits: MixtureLimits) -> bool:
+def pair_is_believed(pair: FlexibleFit, single: FlexibleFit, limits: MixtureLimits) -> bool:
     """Whether two nuclides explain so much more than one that it cannot be a fault of the response."""
     bins = len(pair.case.counts)
-    spread = max(1.0, pair.deviance / bins)
-    gained = single_deviance - pair.deviance
-    total = max(sum(amount for _, amount in pair.groups), 1.0)
-    shared = all(amount >= _needed_share(group, limits) * total for group, amount in pair.groups)
-    needed = max(2.0 * limits.least_gain * spread**2, limits.second_gain * (single_deviance - bins))
-    return gained > needed and shared
+    spread = max(1.0, pair.plain_deviance / bins)
+    gained = single.deviance - pair.deviance
+    total = max(float(pair.counts.sum()), 1.0)
+    least_share = max(float(pair.counts.min()) / total, 1e-3)
+    shared = all(c >= _needed_share(g, limits) * total for g, c in zip(pair.groups, pair.counts, strict=True))
+    faults = limits.fault_gain * _decided_by_faults(single) * max(1.0, 0.5 / least_share)
+    needed = limits.least_gain * spread + faults
+    return bool(gained > needed and shared)
 
 
 def _needed_share(group: int, limits: MixtureLimits) -> float:
@@ -138,14 +132,14 @@ def _common(limits: MixtureLimits) -> list[int]:
     return [index for index, nuclide in enumerate(nuclides()) if nuclide.prior >= limits.second_prior]
 
 
-def _ranked_pairs(search: Search, limits: MixtureLimits) -> list[tuple[float, Case, int, int]]:
-    """The best pairs of different nuclides: gain, case and template rows, best first."""
+def _ranked_pairs(search: Search, limits: MixtureLimits) -> list[tuple[float, Case, tuple[int, int]]]:
+    """The best pairs of different nuclides: gain, case and nuclides, best first."""
     bank = search.bank
     typical = np.isin(bank.shield, PAIR_SHIELDS) & np.isin(bank.level, PAIR_LEVELS)
     rows = np.flatnonzero(np.isin(bank.nuclide, _common(limits)) & typical)
     shapes, groups = bank.shapes[rows], bank.nuclide[rows]
-    different = groups[:, None] < groups[None, :]
-    best: dict[tuple[int, int], tuple[float, Case, int, int]] = {}
+    different = (groups[:, None] < groups[None, :]) & ~indistinguishable()[groups[:, None], groups[None, :]]
+    best: dict[tuple[int, int], tuple[float, Case, tuple[int, int]]] = {}
     for case in search.cases[:PAIR_CASES]:
         smooth = np.convolve(case.counts, np.ones(5) / 5, "same") + 1.0
         weight = 1.0 / (smooth + smooth**2 / SHAPE)
@@ -160,87 +154,32 @@ def _ranked_pairs(search: Search, limits: MixtureLimits) -> list[tuple[float, Ca
             usable, (cross[:, None] * first + cross[None, :] * second) / np.where(usable, determinant, 1), 0
         )
         gain = gain - case.penalty
-        for flat in np.argpartition(gain.ravel(), -40)[-40:]:
+        for flat in np.argpartition(gain.ravel(), -200)[-200:]:
             i, j = divmod(int(flat), len(rows))
             pair = (int(groups[i]), int(groups[j]))
             if usable[i, j] and (pair not in best or gain[i, j] > best[pair][0]):
-                best[pair] = (float(gain[i, j]), case, int(rows[i]), int(rows[j]))
+                best[pair] = (float(gain[i, j]), case, pair)
     return sorted(best.values(), key=lambda entry: -entry[0])[:PAIRS_KEPT]
 
 
-def _polish(search: Search, case: Case, rows: NDArray[np.int64]) -> tuple[float, Case, Floats, NDArray[np.int64], Fit]:
-    """Choose the best shields for both nuclides of a pair and add a continuum; the deviance comes first."""
-    bank = search.bank
-    rows = rows.copy()
-    shapes = bank.shapes[rows]
-    current = _mixture_fit(search, case, shapes)
-    for place in (0, 1):
-        own = np.flatnonzero(bank.nuclide == bank.nuclide[rows[place]])
-        other = shapes[[1 - place]]
-        template, _, fitted = _best_added(search, case, other, own, current)
-        if fitted.deviance[0] < current.deviance[0]:
-            rows[place], current = template, fitted
-            shapes = bank.shapes[rows]
-    continuum = np.flatnonzero(bank.nuclide == CONTINUUM)
-    template, _, fitted = _best_added(search, case, shapes, continuum, current)
-    if fitted.deviance[0] < current.deviance[0]:
-        shapes, current = np.concatenate([shapes, bank.shapes[[template]]]), fitted
-    return penalised(float(current.deviance[0]), case), case, shapes, rows, current
-
-
-def _refine(
-    search: Search, deviance: float, case: Case, shapes: Floats, rows: NDArray[np.int64], current: Fit
-) -> tuple[float, Case, Floats, NDArray[np.int64], Fit]:
-    """Move the correction to where the pair fits best."""
+def refined(search: Search, best: FlexibleFit) -> FlexibleFit:
+    """Move the correction of the energy scale to where the nuclides fit best."""
     for size, axis, sign in itertools.product((0.7, 0.3), np.eye(3), (-1.0, 1.0)):
-        steps = case.steps + sign * size * axis
+        steps = best.case.steps + sign * size * axis
         while np.abs(steps).max() <= MOST_DEVIATIONS:
-            moved = search.case(steps)
-            fitted = _mixture_fit(search, moved, shapes)
-            value = penalised(float(fitted.deviance[0]), moved)
-            if value >= deviance - 0.1:
+            moved = flexible_fit(search, search.case(steps), best.groups)
+            if moved.deviance >= best.deviance - 0.1:
                 break
-            deviance, case, current, steps = value, moved, fitted, steps + sign * size * axis
-    return deviance, case, shapes, rows, current
+            best, steps = moved, steps + sign * size * axis
+    return best
 
 
-def _mixture_fit(search: Search, case: Case, shapes: Floats) -> Fit:
-    """Fit a few shapes together: amounts by least squares, then their sum with the background."""
-    expected = np.maximum(case.counts, 1.0)
-    for _ in range(2):
-        amounts = fit_amounts(case.counts, shapes, case.background, expected)
-        result = fit(case.counts, (amounts @ shapes)[None, :], case.background, search.scale_deviation)
-        expected = result.expected[0]
-    return result
-
-
-def _amounts(case: Case, shapes: Floats, current: Fit) -> Floats:
-    background = float(current.background_scale[0]) * case.background
-    return fit_amounts(case.counts, shapes, background, current.expected[0])
-
-
-def _best_added(
-    search: Search, case: Case, shapes: Floats, candidates: NDArray[np.int64], current: Fit
-) -> tuple[int, Floats, Fit]:
-    """Return the template that fits best when added to the shapes chosen, the amounts of all, and the fit."""
-    rank = _screen_added(case, shapes, search.bank.shapes[candidates], current)
-    tried: list[tuple[int, Floats, Fit]] = []
-    for template in candidates[np.argsort(rank)[:6]]:
-        together = np.concatenate([shapes, search.bank.shapes[[template]]])
-        amounts = _amounts(case, together, current)
-        fitted = fit(case.counts, (amounts @ together)[None, :], case.background, search.scale_deviation)
-        tried.append((int(template), amounts, fitted))
-    return min(tried, key=lambda entry: float(entry[2].deviance[0]))
-
-
-def _screen_added(case: Case, shapes: Floats, added: Floats, current: Fit) -> Floats:
-    """Chi-square of weighted least squares of the chosen shapes and one more, for every one more."""
-    expected = current.expected[0]
-    weight = 1.0 / (expected + expected**2 / SHAPE)
-    target = case.counts - current.background_scale[0] * case.background
-    root = np.sqrt(weight)
-    basis, _ = np.linalg.qr((shapes * root).T)
-    rest = target * root - basis @ (basis.T @ (target * root))
+def _added_gain(current: FlexibleFit, added: Floats) -> Floats:
+    """Gain in chi-square of one more shape beside the chosen ones, by weighted least squares; shape (added,)."""
+    expected = current.fit.expected[0]
+    root = np.sqrt(1.0 / (expected + expected**2 / SHAPE))
+    basis, _ = np.linalg.qr((current.shapes * root).T)
+    target = (current.case.counts - current.fit.background_scale[0] * current.case.background) * root
+    rest = target - basis @ (basis.T @ target)
     free = added * root - (added * root @ basis) @ basis.T
-    gained = np.maximum(free @ rest, 0.0) ** 2 / np.maximum((free**2).sum(axis=1), 1e-12)
-    return np.asarray((rest**2).sum() - gained)
+    return np.asarray(np.maximum(free @ rest, 0.0) ** 2 / np.maximum((free**2).sum(axis=1), 1e-12))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ BEFORE_S = 20.0  # of the path before an alarm that goes into the search for its
 LONGEST_S = 600.0  # of the path that is remembered [s]
 VIEWPOINT_REACH_M = 4.0  # how far from a source a better viewpoint is looked for [m]
 LEAST_WAY_M = 1.0  # from one spot nothing can be located [m]
-AREA_MARGIN_M = 6.0  # how far beside the path a source is searched [m]
+AREA_MARGIN_M = 8.0  # how far beside the path a source is searched [m]
 SPEED_OVER_S = 3.0
 
 
@@ -182,7 +183,7 @@ class RadiationMonitor:
             return None
         part, since_s = window
         identification = identify(spectrum) if spectrum is not None else None
-        carrier, source = self._whereabouts(part)
+        carrier, source = self._whereabouts(samples, part)
         alarmed = [sample for sample in part if sample.interval.end_s >= since_s]
         peak = max(alarmed, key=lambda sample: sample.state.rate_cps)
         dose_rate, _ = self._dose_rate(peak.state)
@@ -244,31 +245,46 @@ class RadiationMonitor:
         way = math.hypot(recent[-1].place.x_m - recent[0].place.x_m, recent[-1].place.y_m - recent[0].place.y_m)
         return way / seconds if seconds > 0.0 else 0.0
 
-    def _whereabouts(self, part: list[Sample]) -> tuple[Carrier, LocatedSource | None]:
-        placed = [sample for sample in part if sample.place is not None]
-        if len(placed) < 4:
+    def _whereabouts(self, samples: tuple[Sample, ...], part: list[Sample]) -> tuple[Carrier, LocatedSource | None]:
+        """Who carries the source, from the seconds around the alarm, and where it lies, from all that is remembered.
+
+        Where nothing was counted tells as much of a source that stays as where the alarm was.
+        """
+        if sum(sample.place is not None for sample in part) < 4:
             return Carrier("", None, 0.0), None
-        positions = np.array([(s.place.x_m, s.place.y_m) for s in placed if s.place is not None])
-        data = Measurements(
-            positions,
-            np.array([float(sample.interval.counts) for sample in placed]),
-            np.array([sample.interval.duration_s * sample.interval.live_fraction for sample in placed]),
-        )
-        area = (*(positions.min(axis=0) - AREA_MARGIN_M), *(positions.max(axis=0) + AREA_MARGIN_M))
-        limits = (float(area[0]), float(area[1]), float(area[2]), float(area[3]))
-        search = LocaliseParameters(
-            cps_per_mbq_1m=self._sensitivity_cps_per_mbq(),
-            energy_kev=self.search.energy_kev,
-            material=self.search.material,
-            height_difference_m=self.search.height_difference_m,
-        )
-        moved = float(np.ptp(positions, axis=0).max()) >= LEAST_WAY_M
-        sources = localise(data, self.walls, limits, search) if moved else []
+        search = replace(self.search, cps_per_mbq_1m=self._sensitivity_cps_per_mbq())
+        everything, _ = self._measured(samples)
+        data, placed = self._measured(part)
+        moved = float(np.ptp(data.positions_m, axis=0).max()) >= LEAST_WAY_M
+        sources = localise(everything, self.walls, _around(everything), search) if moved else []
+        limits = _around(data)
         places = np.stack(
             np.meshgrid(np.arange(limits[0], limits[2], 0.5), np.arange(limits[1], limits[3], 0.5)), axis=-1
         ).reshape(-1, 2)
         carrier = find_carrier(data, _paths(placed), places, self.walls, search)
         return carrier, sources[0] if sources else None
+
+    def _measured(self, samples: Sequence[Sample]) -> tuple[Measurements, list[Sample]]:
+        """Counts and where the detector was in the middle of each interval, of the samples whose place is known."""
+        pairs = [(s, before) for before, s in zip([samples[0], *samples], samples, strict=False) if s.place is not None]
+        positions = np.array([_middle(before, s) for s, before in pairs])
+        counts = np.array([float(s.interval.counts) for s, _ in pairs])
+        live_s = np.array([s.interval.duration_s * s.interval.live_fraction for s, _ in pairs])
+        return Measurements(positions, counts, live_s), [s for s, _ in pairs]
+
+
+def _middle(before: Sample, sample: Sample) -> tuple[float, float]:
+    """Place halfway between the ends of two intervals [m]; that of the second where they do not follow one another."""
+    assert sample.place is not None
+    follows = 0.0 < sample.interval.end_s - before.interval.end_s <= 1.5 * sample.interval.duration_s
+    start = before.place if follows and before.place is not None else sample.place
+    return 0.5 * (start.x_m + sample.place.x_m), 0.5 * (start.y_m + sample.place.y_m)
+
+
+def _around(data: Measurements) -> tuple[float, float, float, float]:
+    """Least and greatest x and y of where a source is searched [m]."""
+    low, high = data.positions_m.min(axis=0) - AREA_MARGIN_M, data.positions_m.max(axis=0) + AREA_MARGIN_M
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def _alarm_window(samples: tuple[Sample, ...]) -> tuple[list[Sample], float] | None:

@@ -185,6 +185,13 @@ class Templates:
     shield: NDArray[np.int64]
     level: NDArray[np.int64]
 
+    def without(self, groups: NDArray[np.int64]) -> Templates:
+        """Return the templates of all other nuclides."""
+        kept = ~np.isin(self.nuclide, groups)
+        return Templates(
+            self.shapes[kept], self.squares[kept], self.nuclide[kept], self.shield[kept], self.level[kept]
+        )  # fmt: skip
+
 
 @cache
 def _absorbed() -> Floats:
@@ -271,6 +278,15 @@ def ambient_shape(resolution: Resolution) -> Floats:
             flux += activity[nuclide.name] * line_flux(nuclide.energies_kev, nuclide.intensities)
     shape = _thick_source(flux) @ deposit_matrix() @ smearing_matrix(resolution)
     return np.asarray(shape / shape.sum())
+
+
+@cache
+def indistinguishable() -> NDArray[np.bool_]:
+    """Pairs of nuclides whose spectra in a scintillator differ by less than a tenth; shape (nuclides, nuclides)."""
+    flux = np.array([line_flux(n.energies_kev, n.intensities) for n in nuclides()])
+    shapes = flux @ deposit_matrix() @ smearing_matrix(Resolution())
+    shapes /= shapes.sum(axis=1, keepdims=True)
+    return np.asarray(0.5 * np.abs(shapes[:, None, :] - shapes[None, :, :]).sum(axis=2) < 0.1)
 
 
 def nuclide_count_rate_per_mbq(nuclide: Nuclide, distance_m: float, area_m2: float = 1e-4) -> float:

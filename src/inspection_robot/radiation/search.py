@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from inspection_robot.radiation.detectors import Detector, correction_steps
 from inspection_robot.radiation.mixture_fit import Fit, fit, screen
+from inspection_robot.radiation.nuclides import nuclides
 from inspection_robot.radiation.response import CONTINUUM, GRID_KEV, STEP_KEV, ambient_shape, templates
 from inspection_robot.radiation.spectrum import EnergyCorrection, Spectrum, rebin
 
@@ -56,10 +57,13 @@ def penalised(value: float, case: Case) -> float:
 class Search:
     """A spectrum, its detector and the templates: what every step of the search needs."""
 
-    def __init__(self, spectrum: Spectrum, detector: Detector) -> None:
+    def __init__(self, spectrum: Spectrum, detector: Detector, left_out: frozenset[str] = frozenset()) -> None:
         self.spectrum = spectrum
         self.detector = detector
         self.bank = templates(detector.resolution)
+        if left_out:
+            unwanted = [index for index, nuclide in enumerate(nuclides()) if nuclide.name in left_out]
+            self.bank = self.bank.without(np.array(unwanted))
         self.ambient = ambient_shape(detector.resolution)
         background = spectrum.background
         self.background = background if background is not None and has_energy_scale(background) else None
