@@ -116,7 +116,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _demo(transaction: Transaction, url: str, robots: tuple[str, ...]) -> dict[str, object]:
-    """Credentials for one run of the demo, valid for hours: an officer's link, tokens of a reader and a supervisor, robots' codes."""
+    """Credentials for hours of one demo: an officer's link, tokens of a reader and a supervisor, robots' codes."""
     # The account may be there from an earlier demo over the same state folder; nobody knows its password either.
     with contextlib.suppress(InputError):
         account = accounts.new_account(DEMO_ACCOUNT, "Demo", "supervisor", secrets.token_urlsafe(24))
