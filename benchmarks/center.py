@@ -113,10 +113,11 @@ class _Ingest:
 
 def _ingest(url: str, robots: list[_Robot], events: int, process_id: int) -> _Ingest:
     """Until the last acknowledgement, 4 connections × 200 in flight, from a process of its own."""
+    batches = max(1, events // (_CONNECTIONS * _BATCH))
     work = {
         "url": url,
         "robots": [{"name": robot.name, "token": robot.token, "key": robot.key.to_text()} for robot in robots],
-        "batches": max(1, events // (_CONNECTIONS * _BATCH)),
+        "batches": batches,
     }
     center = psutil.Process(process_id)
     before = center.cpu_times()
@@ -126,7 +127,7 @@ def _ingest(url: str, robots: list[_Robot], events: int, process_id: int) -> _In
     )  # fmt: skip
     after = center.cpu_times()
     seconds = after.user + after.system - before.user - before.system
-    return _Ingest(float(process.stdout), round(1e6 * seconds / (work["batches"] * _CONNECTIONS * _BATCH), 1))
+    return _Ingest(float(process.stdout), round(1e6 * seconds / (batches * _CONNECTIONS * _BATCH), 1))
 
 
 def _floor_us(batches: int = 40) -> float:
