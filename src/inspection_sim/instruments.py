@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from inspection_sim.devices.gmc_counter import GmcDevice
 from inspection_sim.devices.mox_csv import MoxCsvBoard
 from inspection_sim.devices.pty_device import PtyDevice
 from inspection_sim.devices.radpro import RadProDevice
@@ -15,6 +16,8 @@ from inspection_sim.fields.odor import SUBSTANCES
 from inspection_sim.simulation import Simulation
 
 GARBAGE_BYTES: Final = 40
+GMC_PERIOD_S: Final = 0.1
+"""How often the emulated GMC looks whether a simulated second is over [s]."""
 REFERENCE_PPM: Final = 40.0
 """Concentration at which the dock presents its reference odors [ppm]."""
 
@@ -24,8 +27,18 @@ def ports(folder: Path) -> dict[str, Path]:
     return {name: folder / "ports" / name for name in ("radiation", "odor")}
 
 
+def geiger_counter(port: Path, simulation: Simulation) -> RadProDevice | GmcDevice:
+    """Make the counter that the scenario asks for; it counts in simulated time."""
+    seed = simulation.setting.seed
+    if simulation.setting.scenario.radiation_detector == "gmc":
+        return GmcDevice(
+            port, lambda: simulation.count_rate_cps, period_s=GMC_PERIOD_S, seed=seed, clock=lambda: simulation.time_s
+        )
+    return RadProDevice(port, lambda: simulation.count_rate_cps, seed, clock=lambda: simulation.time_s)
+
+
 class Instruments:
-    """The radiation detector (Rad Pro) and the odor board (CSV at 2 Hz), with faults on order.
+    """The radiation detector (Rad Pro or GMC) and the odor board (CSV at 2 Hz), with faults on order.
 
     Their ports are links in the run's folder; they move in simulated time.
     """
@@ -35,9 +48,7 @@ class Instruments:
         (folder / "ports").mkdir(parents=True, exist_ok=True)
         links = ports(folder)
         seed = simulation.setting.seed
-        self._geiger = RadProDevice(
-            links["radiation"], lambda: simulation.count_rate_cps, seed, clock=lambda: simulation.time_s
-        )
+        self._geiger = geiger_counter(links["radiation"], simulation)
         self._odor = MoxCsvBoard(links["odor"], seed=seed, simulated_time=True)
         self._simulation = simulation
         self._garbage = np.random.default_rng([seed, 8])

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -23,6 +23,8 @@ FEVER_C = 37.5
 """Core (oral) temperature from which a planted passenger counts as feverish [°C] (thermal.md, FDA reference)."""
 COLD_C = 10.0
 """Surface temperature below which planted luggage counts as chilled or frozen goods [°C]."""
+HOT_C = 60.0
+"""Surface temperature from which a planted thing counts as overheating [°C]."""
 
 ROBOT = "robot"
 """As the place of a stop: a metre in front of the robot, wherever it is."""
@@ -35,6 +37,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "odor": ("unplug", "stuck", "garbage"),
     "radio": ("down",),
 }
+RADIATION_DETECTORS: Final = ("rad_pro", "gmc")
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,24 @@ class SpeechSpec:
 
 @dataclass(frozen=True)
 class StopSpec:
-    """A stop on somebody's way: place (or :data:`ROBOT`), waiting time [s], whether to look at the robot."""
+    """A stop on somebody's way.
+
+    Attributes:
+        place: where; or :data:`ROBOT`.
+        wait_s: how long [s].
+        face_robot: looks at the robot meanwhile.
+        turned_deg: and turns the head so far to the left of it [°].
+    """
 
     place: str
     wait_s: float = 0.0
     face_robot: bool = False
+    turned_deg: float = 0.0
+
+    def check(self, where: str) -> None:
+        """Refuse heads that nothing turns."""
+        _require(abs(self.turned_deg) <= 180.0, where, f"turned by {self.turned_deg}°, outside -180..180")
+        _require(self.face_robot or self.turned_deg == 0.0, where, "turned_deg counts from the robot: set face_robot")
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,7 @@ class PassengerSpec:
     height_m: float = 1.72
     speed_m_s: float | None = None
     glasses: bool = False
+    mask: bool = False
     source: SourceSpec | None = None
     odor: OdorSpec | None = None
     luggage: LuggageSpec | None = None
@@ -209,10 +226,14 @@ class Scenario:
     faults: tuple[FaultSpec, ...] = ()
     route: str = ""
     """Route of config/routes.yaml that the operator orders when the robot is ready; empty: it stays where it is."""
+    radiation_detector: str = "rad_pro"
+    """Which Geiger counter the robot carries: one of :data:`RADIATION_DETECTORS`."""
 
     def check(self, where: str) -> None:
         """Refuse what no world could run."""
         _require(1.0 <= self.duration_s <= 86400.0, where, f"duration {self.duration_s} s is outside 1..86400")
+        known = self.radiation_detector in RADIATION_DETECTORS
+        _require(known, where, f"radiation_detector is none of {', '.join(RADIATION_DETECTORS)}")
         ids = [*(person.id for person in self.passengers), *(item.id for item in self.objects)]
         doubles = sorted({name for name in ids if ids.count(name) > 1})
         _require(not doubles, where, f"two things are called {', '.join(doubles)}")

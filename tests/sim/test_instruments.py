@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import select
+from dataclasses import replace
 from pathlib import Path
 
 import serial
 
+from inspection_robot.radiation.drivers import find_detector
 from inspection_sim.instruments import Instruments, ports
 from inspection_sim.simulation import Simulation, load
 from inspection_sim.speech import Microphone, synthesise
@@ -23,7 +25,7 @@ def read_for(port: serial.Serial, want: bytes, tries: int = 50) -> bytes:
 def test_the_detector_answers_on_its_port_with_counts_of_the_field(tmp_path: Path) -> None:
     simulation = Simulation(load("lost_source"))
     with (
-        Instruments(tmp_path, simulation) as instruments,
+        Instruments(tmp_path, simulation),
         serial.Serial(str(ports(tmp_path)["radiation"]), 115200, timeout=0.1) as port,
     ):
 
@@ -98,3 +100,17 @@ def test_a_question_is_heard_when_its_asker_stands_before_the_robot() -> None:
         (loud if abs(block.astype(int)).max() > 1000 else quiet).append(simulation.time_s)
     assert min(quiet) < 1.0
     assert len(loud) > 10
+
+
+def test_a_scenario_may_carry_a_gmc_counter_that_the_driver_finds_by_itself(tmp_path: Path) -> None:
+    setting = load("lost_source")
+    simulation = Simulation(replace(setting, scenario=replace(setting.scenario, radiation_detector="gmc")))
+    with Instruments(tmp_path, simulation):
+        driver, identity = find_detector(str(ports(tmp_path)["radiation"]))
+        assert identity.model.startswith("GQ GMC")
+        simulation.count_rate_cps = 500.0
+        simulation.ticks += 50 * 4
+        totals = [driver.read().total_counts for _ in range(4)]
+        driver.close()
+    assert 4 * 400 < totals[-1] < 4 * 600
+    assert totals == sorted(totals)

@@ -21,8 +21,9 @@ class GmcDevice(PtyDevice):
         rate_cps: expected count rate [1/s] now.
         version: what it answers to GETVER; a GMC-500 or 600 sends counts in four bytes, others in two.
         own_baud_rate: at any other speed it understands nothing and its bytes arrive as noise.
-        period_s: interval of the heartbeat [s].
+        period_s: interval of the heartbeat, or with a clock of looking at it [s].
         seed: of the counting statistics.
+        clock: time [s] of a simulator, in whose seconds it counts; None: every period is one of its seconds.
     """
 
     def __init__(
@@ -33,8 +34,12 @@ class GmcDevice(PtyDevice):
         own_baud_rate: int = 57600,
         period_s: float = 1.0,
         seed: int = 0,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(port, period_s)
+        self._clock = clock
+        self._counted_until_s = clock() if clock is not None else 0.0
+        self.stuck = False
         self._rate_cps = rate_cps
         self._version = version
         self._own_baud_rate = own_baud_rate
@@ -57,12 +62,15 @@ class GmcDevice(PtyDevice):
         return answer
 
     def tick(self) -> bytes:
-        """Count one second; send it when the heartbeat is on."""
-        counts = int(self._random.poisson(self._rate_cps()))
-        self._minute = [*self._minute, counts][-60:]
-        if not self._heartbeat:
-            return b""
-        data = counts.to_bytes(self._length, "big")
+        """Count the seconds that are over; send those counts when the heartbeat is on."""
+        seconds = 1 if self._clock is None else int(self._clock() - self._counted_until_s)
+        data = b""
+        for _ in range(seconds):
+            self._counted_until_s += 1.0
+            counts = 0 if self.stuck else int(self._random.poisson(self._rate_cps()))
+            self._minute = [*self._minute, counts][-60:]
+            if self._heartbeat:
+                data += counts.to_bytes(self._length, "big")
         return data if self.baud_rate == self._own_baud_rate else bytes(byte ^ 0x5A for byte in data)
 
     def _reply(self, name: bytes, argument: bytes) -> bytes:
