@@ -57,6 +57,8 @@ class SupervisionSettings(BaseModel):
     """How long what happens may take to be told; it is judged after that."""
     interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     """Between two looks at what has happened."""
+    page: Annotated[int, Field(ge=10, le=200_000)] = 20_000
+    """Events judged and stored at once when many wait."""
 
 
 class OidcSettings(BaseModel):

@@ -92,7 +92,7 @@ class Supervision:
         """
         book = rule_book(Path(settings.rules) if settings.rules else None)
         lateness = timedelta(seconds=settings.lateness_s)
-        return cls(engine, writer, book, cls.zone_of(settings), lateness, settings.interval_s)
+        return cls(engine, writer, book, cls.zone_of(settings), lateness, settings.interval_s, settings.page)
 
     @staticmethod
     def zone_of(settings: SupervisionSettings) -> ZoneInfo:
