@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from inspection_center.draws.tables import draw
 from tests.center.running import RunningCenter
 from tests.center.test_pages import csrf
 from tests.center_rules.making import PARTY, SECRET, drand_record
@@ -124,6 +126,18 @@ def test_an_aborted_and_a_repeated_draw_stay_in_the_public_list(api: httpx.Clien
     assert "repeats number 1" in shown
     assert second["statement"]["number"] == 2
     assert "t_supervisor" not in shown
+    assert "after the beacon" not in shown
+
+
+def test_a_draw_that_is_ended_once_the_beacon_has_spoken_is_marked(
+    running_on_each: RunningCenter, api: httpx.Client
+) -> None:
+    assess(api, "DX", neutron_alarm=True)
+    made = api.post("/api/v1/draws", json={"kind": "objects", "purpose": "x", "beacon": "nist"}).json()
+    past = update(draw).values(due="2026-01-01T00:00:00.000000Z")
+    running_on_each.center.writer.run(lambda transaction: transaction.connection.execute(past))
+    assert api.post(f"/api/v1/draws/{made['number']}/abort", json={"reason": "did not like it"}).status_code == 204
+    assert "ended after the beacon had spoken" in httpx.get(f"{api.base_url}/public/draws?language=en").text
 
 
 def test_allotments_rotate_and_use_each_berth_once(api: httpx.Client) -> None:
@@ -156,17 +170,17 @@ def test_supervisors_and_the_public_walk_the_pages_in_both_languages(running_on_
         assert looked.status_code == 200, looked.text
         made = http.post("/draws", data={**form, **lists})
         assert made.status_code == 200, made.text
-        draw = int(re.search(r"/draws/(\d+)$", str(made.url))[1])  # type: ignore[index]  # asserted by the match
-        http.post(f"/draws/{draw}/reveal", data={**token, "party_secret": SECRET})
+        number_drawn = int(re.search(r"/draws/(\d+)$", str(made.url))[1])  # type: ignore[index]  # asserted by the match
+        http.post(f"/draws/{number_drawn}/reveal", data={**token, "party_secret": SECRET})
         pages = ("/risk", f"/risk/cases/{number}", "/risk/models/ships/1", "/risk/models/goods/1/what-if")
-        for place in (*pages, "/risk/warnings", "/draws", f"/draws/{draw}", "/draws/roster"):
+        for place in (*pages, "/risk/warnings", "/draws", f"/draws/{number_drawn}", "/draws/roster"):
             for language in ("zh", "en"):
                 answer = http.get(place, headers={"Accept-Language": language})
                 assert answer.status_code == 200, f"{place}: {answer.text[:300]}"
                 assert "<b>gate" not in answer.text
         assert "Neutrons are always looked into" in http.get(pages[1], headers={"Accept-Language": "en"}).text
     with httpx.Client(base_url=running_on_each.url) as anyone:
-        for place in ("/public/draws", f"/public/draws/{draw}"):
+        for place in ("/public/draws", f"/public/draws/{number_drawn}"):
             for language in ("zh", "en"):
                 answer = anyone.get(f"{place}?language={language}")
                 assert answer.status_code == 200, answer.text

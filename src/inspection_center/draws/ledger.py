@@ -224,7 +224,7 @@ def abort_draw(transaction: Transaction, supervisor: Principal, number: int, rea
         raise Unfit("ending a draw needs a reason")
     row = _open(transaction.connection, number)
     _finish(transaction, supervisor, row, "aborted", reason.strip()[:500])
-    late = now_text() >= row["due"]
+    late = _beacon_spoke(row, now_text())
     name = f"{row['series']}#{row['in_series']}"
     record(transaction, supervisor.actor, "draw.aborted", name, reason=reason, after_the_beacon=late)
 
@@ -260,8 +260,13 @@ def details(connection: Connection, number: int, *, public: bool = False) -> dic
 
 def _described(row: dict[str, Any]) -> dict[str, Any]:
     row["name"] = f"{row['series']}#{row['in_series']}"
-    row["aborted_late"] = row["state"] == "aborted" and row["finished"] >= row["due"]
+    row["aborted_late"] = row["state"] == "aborted" and _beacon_spoke(row, row["finished"])
     return row
+
+
+def _beacon_spoke(row: dict[str, Any], moment: str) -> bool:
+    """Whether a draw's beacon had spoken by a moment; one without a beacon is due from its commitment on."""
+    return row["due"] != row["committed"] and moment >= row["due"]
 
 
 def _row(connection: Connection, number: int) -> dict[str, Any]:
