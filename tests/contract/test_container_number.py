@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from inspection_contract.container_number import check_digit, is_container_number
 
 OWNER = st.text(string.ascii_uppercase, min_size=3, max_size=3)
-NUMBERS = st.builds(lambda owner, kind, serial: owner + kind + serial, OWNER, st.sampled_from("UJZ"), st.text("0123456789", min_size=6, max_size=6))  # fmt: skip
+SERIAL = st.text("0123456789", min_size=6, max_size=6)
+NUMBERS = st.builds(lambda owner, kind, serial: owner + kind + serial, OWNER, st.sampled_from("UJZ"), SERIAL)
 
 
 def test_numbers_painted_on_real_containers_hold() -> None:
