@@ -278,7 +278,7 @@ class Itinerary:
             if stop is not None and stop.face_robot and people.phase[index] == Phase.STANDING:
                 wanted[row] = np.arctan2(
                     robot[1] - people.walkers.position[index, 1], robot[0] - people.walkers.position[index, 0]
-                )
+                ) + np.deg2rad(stop.turned_deg)
         difference = (wanted - people.yaw[here] + np.pi) % (2 * np.pi) - np.pi
         turned = people.yaw[here] + np.clip(difference, -3.0 * dt, 3.0 * dt)
         people.yaw[here] = (turned + np.pi) % (2 * np.pi) - np.pi

@@ -44,6 +44,8 @@ CLOTHES: Final = (
 """Colours of shirts and coats, RGBA."""
 GLASSES_C: Final = 3.0
 """Spectacles lie this much above the air [K] and hide the canthi: glass is opaque in 8–14 µm."""
+MASK_SHARE: Final = 0.7
+"""Outer surface of a mask: air + this share of (33 °C − air): breath warms it more than a shirt."""
 
 
 def skin_temperature_c(part: str, core_c: float, air_c: float) -> float:
@@ -133,13 +135,16 @@ def _passenger(models: Path, person: PassengerSpec, air_c: float) -> Element:
         for visual in [v for v in link.findall("visual") if str(v.get("name")).startswith("canthus")]:
             name = str(visual.get("name")).replace("canthus", "hidden_canthus")
             _glasses(visual, name)
+    if person.mask:
+        _mask(element)
     for visual in element.iter("visual"):
         part = str(visual.get("name"))
-        value = (
-            air_c + GLASSES_C
-            if part.startswith("glass")
-            else skin_temperature_c(part, person.core_temperature_c, air_c)
-        )
+        if part.startswith("glass"):
+            value = air_c + GLASSES_C
+        elif part == "mask":
+            value = air_c + MASK_SHARE * (33.0 - air_c)
+        else:
+            value = skin_temperature_c(part, person.core_temperature_c, air_c)
         _set_temperature(visual, value)
     _dress(element, person.id)
     _scale(element, person.height_m / MODEL_HEIGHT_M)
@@ -164,6 +169,24 @@ def _glasses(visual: Element, name: str) -> None:
     pose.text = f"0.108 {0.032 if side == 'left' else -0.032} 1.62 0 0 0"
     geometry.clear()
     SubElement(SubElement(geometry, "box"), "size").text = "0.004 0.055 0.045"
+
+
+def _mask(element: Element) -> None:
+    """Cover mouth and nose: the mouth's patch becomes a mask over the lower half of the face, the nose is under it."""
+    link = element.find("link")
+    assert link is not None
+    link.remove(_part(link, "nose"))
+    visual = _part(link, "mouth")
+    visual.set("name", "mask")
+    pose, geometry = visual.find("pose"), visual.find("geometry")
+    assert pose is not None and geometry is not None
+    pose.text = "0.032 0 1.55 0 0 0"
+    geometry.clear()
+    SubElement(SubElement(geometry, "ellipsoid"), "radii").text = "0.085 0.07 0.058"
+
+
+def _part(link: Element, name: str) -> Element:
+    return next(visual for visual in link.findall("visual") if visual.get("name") == name)
 
 
 def _luggage(models: Path, name: str, luggage: LuggageSpec, model: str = "suitcase") -> Element:

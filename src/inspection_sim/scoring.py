@@ -25,16 +25,17 @@ BACKGROUND_CPS: Final = BACKGROUND_USV_H * GEIGER_CPS_PER_USV_H
 KINDS: Final[dict[str, tuple[str, ...]]] = {
     "fever": ("thermal.fever",),
     "cold": ("thermal.cold", "thermal.low"),
+    "hot": ("thermal.hot",),
     "radiation": ("radiation.",),
     "odor": ("odor.",),
     "watch_list": ("document", "watchlist", "watch_list"),
 }
 """What is planted → prefixes of the detection kinds that mean it."""
-REACH_M: Final = {"fever": 2.0, "cold": 5.0, "radiation": 8.0, "odor": 3.0, "watch_list": 2.5}
+REACH_M: Final = {"fever": 2.0, "cold": 5.0, "hot": 5.0, "radiation": 8.0, "odor": 3.0, "watch_list": 2.5}
 """Within this distance the sensor could find it [m]."""
 ENCOUNTER_S: Final = 3.0
 """Time within reach that makes an encounter [s]."""
-GATE_M: Final = {"fever": 1.5, "cold": 2.0, "radiation": 4.0, "odor": 4.0, "watch_list": 2.0}
+GATE_M: Final = {"fever": 1.5, "cold": 2.0, "hot": 2.0, "radiation": 4.0, "odor": 4.0, "watch_list": 2.0}
 """A finding's position may be so far off [m]."""
 RAISED: Final = 1.5
 """A source that multiplies the background by this at the robot may be alarmed at, wherever it is [1]."""

@@ -11,7 +11,7 @@ import yaml
 
 from inspection_contract.resources import share
 from inspection_sim.fields.odor import SUBSTANCES
-from inspection_sim.scenario import COLD_C, FEVER_C, LuggageSpec, ObjectSpec, Scenario
+from inspection_sim.scenario import COLD_C, FEVER_C, HOT_C, LuggageSpec, ObjectSpec, Scenario
 from inspection_sim.simulation import Setting, Simulation
 
 EVERY_S: Final = 0.5
@@ -23,7 +23,7 @@ class Planted:
     """One thing to be found.
 
     Attributes:
-        what: fever, cold, radiation, odor or watch_list.
+        what: fever, cold, hot, radiation, odor or watch_list.
         subject: id of the passenger or object that bears it.
         part: "" on the person, "luggage", or "object".
         detail: nuclide, odor family, tag text or temperature.
@@ -56,6 +56,8 @@ def _goods(subject: str, part: str, goods: LuggageSpec | ObjectSpec) -> list[Pla
     found = []
     if goods.temperature_c is not None and goods.temperature_c < COLD_C:
         found.append(Planted("cold", subject, part, f"{goods.temperature_c:g} °C"))
+    if goods.temperature_c is not None and goods.temperature_c >= HOT_C:
+        found.append(Planted("hot", subject, part, f"{goods.temperature_c:g} °C"))
     if goods.source is not None:
         found.append(Planted("radiation", subject, part, goods.source.nuclide))
     if goods.odor is not None and SUBSTANCES[goods.odor.substance] != "permitted":

@@ -12,7 +12,7 @@ from inspection_robot.people.camera_sightings import Lens
 from inspection_robot.ros.transforms import Transform
 from inspection_robot.thermal.findings import region_finding
 from inspection_robot.thermal.hot_cold import Heat, Region, RegionEvent
-from inspection_robot.thermal.placing import Place, in_view, place_of, view_of
+from inspection_robot.thermal.placing import Place, PlaceMemory, in_view, place_of, view_of
 
 LENS = Lens.from_field_of_view(160, 120, math.radians(57.0))
 HEIGHT_M = 1.36
@@ -126,12 +126,33 @@ def test_luggage_anywhere_lies_within_three_standard_deviations(
 
 
 def test_an_all_clear_needs_sight_of_the_place() -> None:
-    place = Place((2.5, 0.0, 0.5), np.eye(3) * 0.1, 2.5)
-    assert in_view(place, LENS, (120, 160), camera().inverse().apply)
-    assert not in_view(place, LENS, (120, 160), camera(yaw=math.pi / 2).inverse().apply)
-    assert not in_view(place, LENS, (120, 160), camera(yaw=math.pi).inverse().apply)
+    place = Place((2.5, 0.0, 0.5), np.eye(3) * 0.04, 2.5)
+    ahead, beyond = camera(), returns_at(5.0, 0.0)
+    assert in_view(place, LENS, (120, 160), ahead, None)
+    assert in_view(place, LENS, (120, 160), ahead, beyond)
+    assert not in_view(place, LENS, (120, 160), ahead, returns_at(1.0, 0.0)), "somebody stands before it"
+    assert not in_view(place, LENS, (120, 160), camera(yaw=math.pi / 2), None)
+    assert not in_view(place, LENS, (120, 160), camera(yaw=math.pi), None)
     event = RegionEvent(3, False, Region(Heat.HOT, (10, 10, 5, 5), 80.0, 25.0), "hot_object", 22.0)
     states = [region_finding(event, place, seen).attributes["state"] for seen in (True, False)]
     assert states == ["cleared", "out_of_view"]
     assert region_finding(event, place, True).attributes["distance_m"] == "2.5"
     assert "distance_m" not in region_finding(event, None, True).attributes
+
+
+def test_what_comes_back_into_view_keeps_its_number_and_what_was_cleared_does_not() -> None:
+    def at(x: float) -> Place:
+        return Place((x, 0.0, 0.5), np.eye(3) * 0.04, x)
+
+    memory = PlaceMemory()
+    assert memory.raised(1, Heat.HOT, at(2.5)) == 1
+    assert memory.raised(2, Heat.HOT, at(2.6)) == 2, "both are in view: two things"
+    assert memory.ended(1, cleared=False) == 1
+    assert memory.raised(3, Heat.COLD, at(2.5)) == 3
+    assert memory.raised(4, Heat.HOT, at(6.0)) == 4
+    assert memory.raised(5, Heat.HOT, None) == 5
+    back = at(2.7)
+    assert memory.raised(6, Heat.HOT, back) == 1
+    assert memory.place(6) is back
+    assert memory.ended(6, cleared=True) == 1
+    assert memory.raised(7, Heat.HOT, at(2.5)) == 7

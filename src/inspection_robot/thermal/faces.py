@@ -57,6 +57,11 @@ class Face:
         """Extent of the face across its own axis, ear to ear [px]."""
         return self.width if abs(math.cos(self.roll)) >= math.sqrt(0.5) else self.height
 
+    @property
+    def along(self) -> float:
+        """Extent of the face along its own axis, forehead to chin [px]."""
+        return self.height if abs(math.cos(self.roll)) >= math.sqrt(0.5) else self.width
+
 
 def grey_from_celsius(celsius: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale a radiometric picture to 0..1 by its own coldest and warmest parts, float32 of the same shape."""

@@ -44,7 +44,7 @@ from inspection_robot.thermal.frames import (
 from inspection_robot.thermal.hot_cold import HotColdSettings, HotColdWatch, RegionEvent, ignored
 from inspection_robot.thermal.orientation import OrientationEstimator
 from inspection_robot.thermal.overlay import draw_evidence, draw_overlay, draw_region
-from inspection_robot.thermal.placing import FARTHEST_M, Place, in_view, place_of, view_of
+from inspection_robot.thermal.placing import FARTHEST_M, Place, PlaceMemory, in_view, place_of, view_of
 from inspection_robot.thermal.reference import ReferenceSettings
 from inspection_robot.thermal.screening import FrameResult, Screener, ScreeningSettings
 from inspection_robot.thermal.sources.camera import Y16Camera
@@ -124,7 +124,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._background: Background | None = None
         self._scan: Any = None
         self._player: Loop | None = None
-        self._places: dict[int, Place] = {}
+        self._places = PlaceMemory()
 
     # Lifecycle.
 
@@ -299,18 +299,19 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         flat = scan_points(np.asarray(scan.ranges, float), scan.angle_min, scan.angle_increment, FARTHEST_M)
         return transform.apply(np.concatenate([flat, np.zeros((len(flat), 1))], axis=1))[:, :2]
 
-    def _whereabouts(self, header: Any, event: RegionEvent, shape: tuple[int, int]) -> tuple[Place | None, bool]:
-        """Place of a warning, and whether the camera sees it now."""
+    def _whereabouts(self, header: Any, event: RegionEvent, shape: tuple[int, int]) -> tuple[Place | None, bool, int]:
+        """Place of a warning, whether the camera sees it now, and the number of the thing."""
         transform = self._transform(header)
-        if event.raised and transform is not None and self._lens is not None:
-            place = place_of(view_of(event.region.box, self._lens, transform.apply), self._background, self._returns())
-            if place is not None:
-                self._places[event.number] = place
-            return place, True
-        known = self._places.pop(event.number, None)
-        if known is None or transform is None or self._lens is None:
-            return known, True
-        return known, in_view(known, self._lens, shape, transform.inverse().apply)
+        if event.raised:
+            place = None
+            if transform is not None and self._lens is not None:
+                view = view_of(event.region.box, self._lens, transform.apply)
+                place = place_of(view, self._background, self._returns())
+            return place, True, self._places.raised(event.number, event.region.heat, place)
+        place, seen = self._places.place(event.number), True
+        if place is not None and transform is not None and self._lens is not None:
+            seen = in_view(place, self._lens, shape, transform, self._returns())
+        return place, seen, self._places.ended(event.number, seen)
 
     def _offer(self, header: Any, frame: ThermalFrame) -> None:
         self._frame_fault = ""
@@ -339,7 +340,7 @@ class ThermalNode(InspectionNode[ThermalParameters]):
         self._hot_cold = HotColdWatch(HotColdSettings(hot_c=p.hot_c, cold_c=p.cold_c, persistence_s=p.persistence_s))
         self._mask: NDArray[np.bool_] | None = None
         self._mask_shape = (0, 0)
-        self._places.clear()
+        self._places = PlaceMemory()
 
     def _process(self, item: tuple[Any, ThermalFrame | None]) -> None:
         header, frame = item
@@ -377,9 +378,9 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             self._mask, self._mask_shape = ignored(shape, self.parameters.masks), shape
         celsius = frame.celsius + np.float32(result.reference.offset_c) if result.reference.usable else frame.celsius
         for event in self._hot_cold.update(celsius, result.ambient_celsius, self._mask, frame.time_s):
-            place, seen = self._whereabouts(header, event, shape)
+            place, seen, number = self._whereabouts(header, event, shape)
             warning = region_finding(event, place, seen)
-            message = self._detection(header, warning.kind, warning.severity, 1.0, f"thermal/region/{event.number}")
+            message = self._detection(header, warning.kind, warning.severity, 1.0, f"thermal/region/{number}")
             message.value, message.unit = event.region.celsius, "Cel"
             message.standard_uncertainty = warning.standard_uncertainty_c
             message.rule_id, message.rule_version = warning.rule_id, warning.rule_version

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_robot.people.background import Background
+from inspection_robot.people.background import Background, hidden_behind
 from inspection_robot.people.camera_sightings import Lens
+from inspection_robot.ros.transforms import Transform
+from inspection_robot.thermal.hot_cold import Heat
 
 Array = NDArray[np.float64]
 
@@ -36,7 +38,7 @@ _BEAM_RAD = math.radians(1.5)
 """A beam that passes so close to the region's edges still belongs to it [rad]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where a thing is.
 
@@ -49,6 +51,11 @@ class Place:
     position: tuple[float, float, float]
     covariance: Array
     distance_m: float
+
+    @property
+    def spread_m(self) -> float:
+        """Largest standard deviation on the floor [m]."""
+        return math.sqrt(float(np.linalg.eigvalsh(self.covariance[:2, :2])[-1]))
 
 
 @dataclass(frozen=True)
@@ -150,20 +157,65 @@ def _place(view: View, towards: Array, distance_m: float, along_m: float) -> Pla
     return Place((float(x), float(y), height), covariance, distance_m)
 
 
-def in_view(place: Place, lens: Lens, shape: tuple[int, int], from_map: Callable[[Array], Array]) -> bool:
-    """Whether a place lies within the picture, with a tenth of it as margin.
+def in_view(place: Place, lens: Lens, shape: tuple[int, int], camera: Transform, returns: Array | None) -> bool:
+    """Whether the camera sees a place: within the picture, with a twentieth of it as margin, and nothing before it.
 
     Args:
         place: In `map`.
         lens: Of the camera.
         shape: Height and width of the picture [px].
-        from_map: Takes points (n, 3) of `map` to the optical frame.
+        camera: The optical frame in `map`.
+        returns: Lidar returns (n, 2) in `map` [m], NaN where there was none; None without a lidar.
     """
-    x, y, z = from_map(np.array([place.position]))[0]
+    x, y, z = camera.inverse().apply(np.array([place.position]))[0]
     if z < NEAREST_M / 2:
         return False
     u, v = (lens.cx + lens.fx * x / z) / shape[1], (lens.cy + lens.fy * y / z) / shape[0]
-    return bool(0.1 <= u <= 0.9 and 0.1 <= v <= 0.9)
+    if not (0.05 <= u <= 0.95 and 0.05 <= v <= 0.95):
+        return False
+    if returns is None:
+        return True
+    where = np.array([place.position[:2]])
+    return not hidden_behind(where, camera.translation[:2], returns, _OWN_SIZE_M + 2.0 * place.spread_m)[0]
+
+
+class PlaceMemory:
+    """Keeps warnings apart by place: what comes back into view where it went out of it is the same thing."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Heat, Place | None]] = {}
+        self._away: set[int] = set()
+        self._subjects: dict[int, int] = {}
+
+    def raised(self, number: int, heat: Heat, place: Place | None) -> int:
+        """Take a warning that came up; return the number that its thing has had, if it was seen before."""
+        subject = number
+        for known in sorted(self._away) if place is not None else ():
+            known_heat, before = self._known[known]
+            if known_heat is heat and before is not None and place is not None and _same(before, place):
+                subject = known
+                break
+        self._away.discard(subject)
+        self._subjects[number], self._known[subject] = subject, (heat, place)
+        return subject
+
+    def place(self, number: int) -> Place | None:
+        """Place of a warning as it was told."""
+        return self._known[self._subjects[number]][1] if number in self._subjects else None
+
+    def ended(self, number: int, cleared: bool) -> int:
+        """Take the end of a warning, which leaves its thing where it was unless it is cleared; return its number."""
+        subject = self._subjects.pop(number, number)
+        if cleared:
+            self._known.pop(subject, None)
+        elif subject in self._known:
+            self._away.add(subject)
+        return subject
+
+
+def _same(first: Place, second: Place) -> bool:
+    apart = math.dist(first.position[:2], second.position[:2])
+    return apart <= max(2.0 * math.hypot(first.spread_m, second.spread_m), 3 * _OWN_SIZE_M)
 
 
 def _direction(azimuth: float) -> Array:

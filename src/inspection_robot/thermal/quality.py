@@ -16,6 +16,12 @@ REASONS = (
 """All reasons, the gravest first: of several that hold, a person is told the first."""
 
 
+PROFILE = 0.62
+"""Width to height of a face's box below which the head is in profile; from the front it is 0.68–0.85 [1]."""
+NARROWEST = 0.68
+"""Least width to height of a face from the front [1]."""
+
+
 @dataclass(frozen=True)
 class QualitySettings:
     """Limits of the gates.
@@ -28,6 +34,8 @@ class QualitySettings:
         frontal: Least probability that the face looks at the camera [1].
         glasses: Probability above which glasses are assumed [1].
         covered: Probability above which a mask is assumed [1].
+        covered_below_c: A mouth that much below the warmest skin lies behind a mask as well: lips do not cool so far,
+            cloth does [K].
         speed: Fastest face [face widths/s].
         sharpness: Least sharpness [1/px].
         coldest_c: A face below is no living face, or not skin [°C].
@@ -42,6 +50,7 @@ class QualitySettings:
     frontal: float = 0.5
     glasses: float = 0.6
     covered: float = 0.6
+    covered_below_c: float = 3.5
     speed: float = 3.0
     sharpness: float = 0.07
     coldest_c: float = 28.0
@@ -81,7 +90,9 @@ def reason_against(
     if face.across < settings.far_px:
         return "too_far"
     if face.across < settings.smallest_px:
-        return "few_pixels"
+        # A head in profile is narrow, not far.
+        profile = face.across < PROFILE * face.along and NARROWEST * face.along >= settings.smallest_px
+        return "turned_away" if profile else "few_pixels"
     margin = 0.03 * face.across
     if (
         face.x <= margin
@@ -92,7 +103,8 @@ def reason_against(
         return "occluded"
     if face.frontal < settings.frontal:
         return "turned_away"
-    if face.glasses > settings.glasses and face.covered > settings.covered:
+    covered = face.covered > settings.covered or site.face - site.mouth > settings.covered_below_c
+    if face.glasses > settings.glasses and covered:
         return "glasses"
     if speed > settings.speed or site.sharpness < settings.sharpness:
         return "blurred"

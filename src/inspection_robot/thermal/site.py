@@ -30,6 +30,7 @@ class SiteReading:
         contrast: Between the warmest and coolest twentieths of the middle of the face [K].
         sharpness: Steepest change a pixel relative to the contrast with the surroundings [1/px].
         surroundings: Median of the frame around the face.
+        mouth: Median about the mouth: skin, or what covers it.
     """
 
     right_canthus: float
@@ -39,6 +40,7 @@ class SiteReading:
     contrast: float
     sharpness: float
     surroundings: float
+    mouth: float
 
 
 def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
@@ -66,6 +68,7 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
     skin = part[oval & ~below & ~near_mouth]
     if skin.size < 4 or not (radius <= 0.5).any():
         return None
+    around_mouth = part[near_mouth]
     canthi = [_warmest_near(celsius, float(x), float(y), CANTHUS_RADIUS * face.across) for x, y in face.points[:2]]
     face_maximum = max(_warmest(skin), *canthi)
     surroundings = _surroundings(celsius, (left, upper, right, lower))
@@ -76,6 +79,7 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
     return SiteReading(
         right_canthus=canthi[0], left_canthus=canthi[1], face=face_maximum, median=float(np.median(skin)),
         contrast=float(warmest - coolest), sharpness=steepest / contrast, surroundings=surroundings,
+        mouth=float(np.median(around_mouth)) if around_mouth.size else math.nan,
     )  # fmt: skip
 
 

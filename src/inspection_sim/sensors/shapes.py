@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inspection_contract.errors import InputError
 from inspection_sim.world.sdf import Model
 
-HEAD_PARTS: Final = ("head", "hair", "face", "nose", "mouth", "canthus", "glass")
+HEAD_PARTS: Final = ("head", "hair", "face", "nose", "mouth", "mask", "canthus", "glass")
 NEAREST_M: Final = 0.15
 
 
