@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import Browser, expect
 from pyais import encode_dict
 
 from inspection_center.exchange.ais import EARTH_RADIUS_M, KNOT_M_S, Decoder, decode_lines, from_plan, to_plan
 from inspection_center.exchange.ships import list_ships, store
 from inspection_center.settings import MapOrigin, Settings
+from tests.center.browsing import needs_chromium, sign_in, tab
 from tests.center.running import RunningCenter
 from tests.center_rules.web import get
 
@@ -112,6 +114,18 @@ def test_what_a_message_does_not_say_stays_as_it_was(running: RunningCenter) -> 
     token = running.service_token("officer")
 
     assert {ship["mmsi"] for ship in get(running, "/api/v1/exchange/ships", token).json()} == set(ships)
+
+
+@needs_chromium
+def test_ships_are_on_the_port_map_of_the_command_page(browser: Browser, tmp_path: Path) -> None:
+    with RunningCenter(tmp_path / "center", Settings(map_origin=ORIGIN)) as running:
+        running.add_account("li", "officer")
+        reports, _ = decode_lines([*VOYAGE, *sentences(mmsi=369190000, lat=31.3601, lon=121.6201)])
+        running.center.writer.run(lambda transaction: store(transaction, "test", reports))
+        with tab(browser, running) as page:
+            sign_in(page, "li")
+            expect(page.locator("#map .mark.ship")).to_have_count(1, timeout=20_000)
+            expect(page.locator('#map [title="MT.MITCHELL"]')).to_be_visible()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

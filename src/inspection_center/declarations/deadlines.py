@@ -62,9 +62,7 @@ def look_at_steps(steps: Iterable[Mapping[str, Any]], finished: bool, optional: 
             for step in found
             if step["state"] in left_out and step.get("required", step["kind"] not in optional)
         ),
-        failed=tuple(
-            str(step["kind"]) for step in found if step["state"] == "failed" or step.get("value") == HELD
-        ),
+        failed=tuple(str(step["kind"]) for step in found if step["state"] == "failed" or step.get("value") == HELD),
     )
 
 

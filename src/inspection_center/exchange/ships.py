@@ -59,3 +59,13 @@ def list_ships(connection: Connection, origin: MapOrigin | None) -> list[dict[st
             x, y = to_plan(one["latitude_deg"], one["longitude_deg"], place, origin.turn_deg)
         found.append({**one, "x": x, "y": y})
     return found
+
+
+def placed_ships(connection: Connection, origin: MapOrigin | None) -> list[dict[str, Any]]:
+    """What the port map draws: ships heard lately with name and place [m]; none while the origin is not known."""
+    if origin is None:
+        return []
+    return [
+        {"mmsi": one["mmsi"], "name": one["name"] or str(one["mmsi"]), "x": one["x"], "y": one["y"]}
+        for one in list_ships(connection, origin)
+    ]

@@ -21,6 +21,7 @@ from inspection_center.auth.permissions import Principal
 from inspection_center.clock import now, now_text, parse
 from inspection_center.commands.doorbell import ALERTS
 from inspection_center.database import queries
+from inspection_center.exchange.ships import placed_ships
 from inspection_center.pages.rendering import Words, language_of, page, render
 from inspection_center.plan.layers import LayerName, layer_picture, shown_layers
 from inspection_center.problems import NotFound
@@ -184,6 +185,7 @@ def _map(center: Center) -> dict[str, Any]:
                 if robot["status"] and not robot["silent"]
                 for person in robot["status"].get("people", ())
             ],
+            "ships": placed_ships(connection, center.settings.map_origin),
             "alarms": [alarm for alarm in alarms if alarm["x"] is not None],
             "unplaced": {
                 "robots": [robot["name"] for robot in fleet if robot not in placed],

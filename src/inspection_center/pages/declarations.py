@@ -7,11 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
 from inspection_center.api.declarations import Reader, carry_out, check_permission
-from inspection_center.api.events import Reader as FindingsReader
 from inspection_center.api.exchange import ExchangeReader, ExchangeWriter, Importer
 from inspection_center.declarations import queries, receipts
 from inspection_center.declarations.model import KINDS
@@ -80,7 +79,15 @@ async def declaration_page(request: Request, officer: Reader, declaration_id: st
             "photos": queries.photos(connection, declaration_id),
         }
 
-    found = await _read(center_of(request), query)
+    center = center_of(request)
+    found = await _read(center, query)
+    company = found["declaration"]["registration_number"]
+    # Nobody waits for this: what an officer looks at is written by the same writer, before what he decides.
+    center.writer.submit(
+        lambda transaction: emit(
+            transaction, "declaration.viewed", officer, declaration=declaration_id, company=company
+        )
+    )
     possible = [
         deed for deed in found["declaration"]["possible"] if deed in PERMISSION_OF and officer.may(PERMISSION_OF[deed])
     ]
@@ -161,19 +168,6 @@ async def deliver_again(request: Request, officer: ExchangeWriter, number: int) 
     """Try a dead letter again."""
     await center_of(request).write(lambda transaction: delivering.again(transaction, officer, number))
     return RedirectResponse("/exchange", 303)
-
-
-@router.get("/live/ships")
-async def live_ships(request: Request, _reader: FindingsReader) -> JSONResponse:
-    """What the port map shows of ships: those heard lately, where the map's place on earth is known."""
-    center = center_of(request)
-    found = await _read(center, lambda connection: ships.list_ships(connection, center.settings.map_origin))
-    shown = [
-        {"mmsi": one["mmsi"], "name": one["name"] or str(one["mmsi"]), "x": one["x"], "y": one["y"]}
-        for one in found
-        if one["x"] is not None
-    ]
-    return JSONResponse(shown, headers={"Cache-Control": "no-store"})
 
 
 def _choices(center: Center, state: str, kind: str, late: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -18,6 +19,7 @@ from inspection_center.database.writer import Transaction
 from inspection_center.declarations.item_codes import ITEM_CODE_KINDS, read_code
 from inspection_center.declarations.lookup import derived_key, lookup_digest
 from inspection_center.declarations.receipts import qr_svg
+from inspection_center.draws.outcomes import entry_of
 from inspection_center.pages.rendering import LANGUAGES, render
 from inspection_center.public import challenge, items, progress, statistics, subjects
 from inspection_center.public.limits import PublicLimits
@@ -74,7 +76,8 @@ async def show_progress(
         return _form(request, 403, failed=True)
     if found is None:
         return _page(request, "public_progress.html", 404, progress=None, path_of_stages=progress.PATH)
-    return _page(request, "public_progress.html", progress=found, path_of_stages=progress.PATH)
+    entry = await run_in_threadpool(_read, center, lambda connection: entry_of(connection, found["reference"]))
+    return _page(request, "public_progress.html", progress=found, entry=entry, path_of_stages=progress.PATH)
 
 
 @router.get("/items")
@@ -241,11 +244,11 @@ def _limits(request: Request) -> PublicLimits:
 
 
 def _allowed(request: Request, limit: str) -> bool:
-    return bool(getattr(_limits(request), limit).allows(_address(request), time.monotonic()))
+    return bool(getattr(_limits(request), limit).allows(_address(request), monotonic()))
 
 
 def _allowed_numbers(request: Request, center: Center, registration_number: str, lookup: str) -> bool:
-    limits, present = _limits(request), time.monotonic()
+    limits, present = _limits(request), monotonic()
     company = lookup_digest(center.key, registration_number, "")
     by_company = limits.by_registration.allows(company, present)
     return limits.by_declaration.allows(lookup, present) and by_company

@@ -100,6 +100,7 @@ document.addEventListener("DOMContentLoaded", () => {
       state.people.forEach((one) => show(`p:${one.id}`, "person", one, words[one.kind] || words.person));
       state.robots.forEach((one) => show(`r:${one.name}`, one.silent ? "silent" : "robot", one,
         one.silent ? `${one.name} · ${words.silent}` : one.name, `/robots/${encodeURIComponent(one.name)}`));
+      state.ships.forEach((one) => show(`s:${one.mmsi}`, "ship", one, one.name));
       state.alarms.forEach((one) => show(`a:${one.id}`, "alarm", one, one.name, `/alerts/${one.id}`));
       marks.forEach((mark, key) => { if (!mark.seen) { mark.remove(); marks.delete(key); } });
       tellUnplaced(state.unplaced);
