@@ -132,7 +132,8 @@ def test_a_map_of_the_robots_lies_below_the_floor_plan(tmp_path: Path) -> None:
     with RunningCenter(tmp_path / "center", Settings(floor_plan=str(path))) as running:
         headers = {"Authorization": f"Bearer {running.service_token('officer')}"}
         assert httpx.get(f"{running.url}/plan.png", headers=headers).content == plan.png
-        assert 'data-bounds="-5.0,-2.0,55.0,28.0"' in httpx.get(f"{running.url}/", headers=headers).text
+        lowest = httpx.get(f"{running.url}/live/map", headers=headers).json()["layers"][0]
+        assert (lowest["url"], lowest["bounds"]) == ("/plan.png", pytest.approx([-5.0, -2.0, 55.0, 28.0]))
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_the_watch_list_lies_sealed_and_an_erased_entry_leaves_the_list_and_what
         assert lists == [["w2"], ["w2"]]
         assert connection.execute(select(schema.command.c.expires)).scalars().first() <= now_text()  # type: ignore[operator]
         assert verify(connection, running.center.key.public).faults == []
-    with pytest.raises(Conflict, match="erased"):
+    with pytest.raises(Conflict, match="w1"):
         add_entry(running, "w1")
     assert robot.name == "robot_1"
 
