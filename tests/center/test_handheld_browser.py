@@ -173,6 +173,7 @@ def test_what_is_sent_twice_counts_once_and_a_second_officer_is_refused(
         other.context.set_offline(False)
         expect(other.locator("#waiting")).to_contain_text("Another officer has this order.")
         other.get_by_role("button", name="Discard").first.click()
+        expect(other.get_by_role("button", name="Discard")).to_have_count(1)
         other.get_by_role("button", name="Discard").click()
         expect(other.locator("#waiting")).to_be_hidden()
     found = order(running, identity)

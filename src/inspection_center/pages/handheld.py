@@ -161,7 +161,7 @@ async def receipt_page(request: Request, officer: Inspector, number: str) -> HTM
     base = center.settings.public_url or str(request.base_url).rstrip("/")
     code = Markup(qr_svg(f"{base}/receipts/{number}/{receipt.signature}"))
     fingerprint = center.key.public.to_text()
-    return page(request, "receipt.html", officer, receipt=receipt, code=code, key=fingerprint, public=False)
+    return page(request, "order_receipt.html", officer, receipt=receipt, code=code, key=fingerprint, public=False)
 
 
 @router.get("/receipts/{number}/{signature}", dependencies=[Depends(limit_of)])
@@ -170,7 +170,7 @@ async def check_page(request: Request, number: str, signature: str) -> HTMLRespo
     center = center_of(request)
     receipt = await _read(request, lambda connection: check_receipt(connection, center.key, number, signature))
     fingerprint = center.key.public.to_text()
-    return page(request, "receipt.html", None, receipt=receipt, code="", key=fingerprint, public=True)
+    return page(request, "order_receipt.html", None, receipt=receipt, code="", key=fingerprint, public=True)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
