@@ -27,7 +27,7 @@ WITHHELD = 0.1
 RIDGE = 1.0
 TARGET = Path(__file__).resolve().parents[2] / "src/inspection_robot/radiation/confidence.json"
 # Nothing forbids a name here: the regression has to see what would be wrong.
-OPEN = IdentifyParameters(least_confidence=0.0, special_confidence=0.0, medical_doubt=1.0, most_misfit=10.0)
+OPEN = IdentifyParameters(least_confidence=0.0, careful_confidence=0.0, medical_doubt=1.0, most_misfit=10.0)
 
 
 def draw(number: int, seed: int) -> tuple[Floats, Floats]:

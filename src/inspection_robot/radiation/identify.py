@@ -37,7 +37,8 @@ class IdentifyParameters:
         least_gain: deviance the best nuclide must gain over background alone; below it the spectrum is too weak.
         least_line_gain: deviance it must gain over a continuum without lines.
         least_confidence: confidence below which nothing is named.
-        special_confidence: the same for special nuclear material.
+        careful_confidence: the same for special nuclear material, which alarms all, and for medical nuclides, which
+            let somebody pass.
         most_misfit: relative misfit of the expected spectrum above which nothing is named.
         most_misfit_unknown_detector: the same for a detector whose response was never compared with measurements.
         mixture: limits for further nuclides.
@@ -51,7 +52,7 @@ class IdentifyParameters:
     least_gain: float = 30.0
     least_line_gain: float = 12.0
     least_confidence: float = 0.6
-    special_confidence: float = 0.7
+    careful_confidence: float = 0.75
     most_misfit: float = 0.4
     most_misfit_unknown_detector: float = 0.2
     mixture: MixtureLimits = field(default_factory=MixtureLimits)
@@ -238,8 +239,8 @@ def _named(
 
 
 def _needed(group: int, limits: IdentifyParameters) -> float:
-    special = nuclides()[group].category == "special_nuclear"
-    return limits.special_confidence if special else limits.least_confidence
+    category = nuclides()[group].category
+    return limits.careful_confidence if category in ("special_nuclear", "medical") else limits.least_confidence
 
 
 def _grave_doubt(posterior: dict[int, float]) -> float:
