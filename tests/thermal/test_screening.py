@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inspection_contract.events import Severity
+from inspection_robot.thermal.baseline import Plausibility
 from inspection_robot.thermal.core_temperature import DEFAULT_MAPPING
 from inspection_robot.thermal.decision import DecisionSettings, Stage
 from inspection_robot.thermal.faces import Face
@@ -265,3 +266,45 @@ def test_pictures_for_people_are_upright_and_show_the_reading() -> None:
 def test_settings_of_the_reference_move_the_reading_with_it() -> None:
     warmer = Stream(reference=ReferenceSettings(celsius=38.0)).play(36.0, 14).persons[0]
     assert warmer.core_celsius == pytest.approx(Stream().play(36.0, 14).persons[0].core_celsius + 1.0, abs=0.15)
+
+
+def pass_by(stream: Stream, core: float, stated_error: float = 0.0) -> FrameResult:
+    """One person for a second and a half, and then nobody for eight; the reference is colder than stated by so much."""
+    for _ in range(14):
+        last = stream.show(with_reference_off(stream.picture(core), stated_error))
+    gone = stream.picture(None)
+    stream.number += 60
+    for _ in range(20):
+        stream.show(with_reference_off(gone + np.float32(0.01 * (stream.number % 2)), stated_error))
+    return last
+
+
+def with_reference_off(picture: NDArray[np.float32], by: float) -> NDArray[np.float32]:
+    return with_disc(picture, 130, 20, 6, 37.0 - 1.7 - by)
+
+
+def test_a_reference_of_another_temperature_than_stated_is_named_and_withholds_fever() -> None:
+    stream, maker = Stream(), FindingsMaker(DecisionSettings())
+    for core in (36.6, 36.9, 36.4, 37.0, 36.7):
+        assert pass_by(stream, core, 2.6).persons[0].reason is None, "one or a few people may all have a fever"
+    result = pass_by(stream, 36.8, 2.6)
+    assert result.reference_shift_c == pytest.approx(2.3, abs=0.5)
+    person = result.persons[0]
+    assert (person.reason, person.stage) == ("reference_implausible", Stage.CLEAR)
+    assert math.isnan(person.core_celsius)
+    assert [f.kind for f in maker.update(result, 100.0)] == []
+    for core in (36.6, 36.9, 36.4, 37.0, 36.7, 36.5, 36.8):  # the reference is mended
+        result = pass_by(stream, core)
+    assert result.reference_shift_c == 0.0
+    assert result.persons[0].ok
+
+
+def test_two_fevers_among_five_and_one_person_seen_ten_times_leave_the_reference_alone() -> None:
+    watch = Plausibility(0.48, 0.32)
+    for number, core in enumerate((36.7, 39.4, 36.9, 39.0, 36.5)):
+        watch.add(core, 20.0 * number)
+    assert watch.shift_c == 0.0
+    split = Plausibility(0.48, 0.32)
+    for number in range(10):
+        split.add(39.6, 3.0 * number)
+    assert split.shift_c == 0.0

@@ -187,7 +187,11 @@ class ThermalNode(InspectionNode[ThermalParameters]):
             yield Part("camera", Level.ERROR if result.fault == "frozen" else Level.OK, result.fault)
         reference = result.reference
         values = {"offset_c": reference.offset_c, "drift_c_per_min": reference.drift_c_per_s * 60.0}
-        if reference.usable:
+        if reference.usable and result.reference_shift_c:
+            shift, stated = result.reference_shift_c, self.parameters.reference_c
+            words = f"implausible: people read {shift:+.1f} K; is it at {stated:g} °C?"
+            yield Part("reference", Level.ERROR, words, values)
+        elif reference.usable:
             yield Part("reference", Level.OK, "in view", values)
         else:
             words = (

@@ -10,7 +10,8 @@ from inspection_robot.thermal.site import SiteReading
 from inspection_robot.thermal.size_of_source import SMALLEST_WIDTH_PX
 
 REASONS = (
-    "frozen", "ffc", "reference_lost", "settling", "saturated", "too_far", "few_pixels", "occluded", "turned_away",
+    "frozen", "ffc", "reference_lost", "reference_implausible", "settling",
+    "saturated", "too_far", "few_pixels", "occluded", "turned_away",
     "glasses", "blurred", "unstable",
 )  # fmt: skip
 """All reasons, the gravest first: of several that hold, a person is told the first."""

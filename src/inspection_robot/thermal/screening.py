@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_robot.thermal.baseline import PopulationBaseline
+from inspection_robot.thermal.baseline import Plausibility, PopulationBaseline
 from inspection_robot.thermal.camera_state import CameraWatch
 from inspection_robot.thermal.core_temperature import CoreMapping, combined_uncertainty, three_site_statistic
 from inspection_robot.thermal.decision import DecisionSettings, FeverAlarm, Stage
@@ -118,6 +118,8 @@ class FrameResult:
         fault: Why nothing can be read from this frame (``ffc``, ``frozen``, or what is wrong with its values), or None.
         ambient_celsius: Air temperature used [°C].
         ended: Final readings of people who have left since the frame before.
+        reference_shift_c: By how much everybody reads too high (negative: too low) for the reference to be as stated:
+            no reading is given until the readings fit people again; 0 when they do [K].
     """
 
     persons: list[PersonReading]
@@ -125,6 +127,7 @@ class FrameResult:
     fault: str | None
     ambient_celsius: float
     ended: list[PersonOutcome]
+    reference_shift_c: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,10 @@ class Screener:
         self._reference = ReferenceTracker(settings.reference)
         self._tracker = FaceTracker()
         self._baseline = PopulationBaseline()
+        self._plausibility = Plausibility(
+            math.hypot(settings.camera_uniformity_c, settings.reference.standard_uncertainty_c),
+            settings.mapping.residual_c,
+        )
         self._persons: dict[int, _Person] = {}
         self._ambient = math.nan
         self._frame = -1
@@ -208,7 +215,8 @@ class Screener:
             for track, site in zip(tracks, sites, strict=True)
             if track is not None
         ]  # fmt: skip
-        return FrameResult(persons, reference, fault, self._ambient, self._end(frame.time_s))
+        ended = self._end(frame.time_s)
+        return FrameResult(persons, reference, fault, self._ambient, ended, self._plausibility.shift_c)
 
     def finish(self) -> list[PersonOutcome]:
         """End the stream: the outcomes of everybody still in view."""
@@ -252,14 +260,15 @@ class Screener:
             if reason in ("ffc", "frozen"):
                 person.samples.clear()
         reading = self._reading(person, track, frame.time_s, offset_uncertainty, reference.usable, reason)
-        person.last = reading
+        withheld = reference.usable and bool(self._plausibility.shift_c)
+        person.last = _withheld(reading) if withheld else reading
         if reading.ok:
             stage = person.alarm.stage
-            person.alarmed |= stage is Stage.ALARM
+            person.alarmed |= stage is Stage.ALARM and not withheld
             fresh = person.samples[-1].time_s == frame.time_s
             if person.best is None or (fresh and reading.quality >= person.best.quality):
                 person.best = reading
-        return reading
+        return person.last
 
     def _reason(self, track: Track, site: SiteReading, frame: ThermalFrame, reference: ReferenceState) -> str | None:
         size = (frame.celsius.shape[0], frame.celsius.shape[1])
@@ -374,10 +383,22 @@ class Screener:
             reading = person.best or person.last
             if reading is None:
                 continue
-            if not reading.ok:
+            if reading.ok and reading.reference_used:
+                self._plausibility.add(reading.core_celsius, person.samples[-1].time_s)
+                if self._plausibility.shift_c:
+                    reading = _withheld(reading)
+            elif not reading.ok:
                 reading = replace(reading, reason=gravest(dict(person.reasons)))
             outcomes.append(PersonOutcome(number, person.first_frame, person.last_frame, reading, person.alarmed))
         return outcomes
+
+
+def _withheld(reading: PersonReading) -> PersonReading:
+    """A reading that is not given because the reference cannot be what it is said to be."""
+    return replace(
+        reading, reason="reference_implausible", site="none", core_celsius=math.nan, skin_celsius=math.nan,
+        uncertainty_c=math.nan, stage=Stage.CLEAR,
+    )  # fmt: skip
 
 
 def _is_reference(face: Face, disc: Disc) -> bool:
