@@ -232,6 +232,17 @@ def test_learning_finds_what_matters_and_predicts_cases_it_never_saw() -> None:
     assert np.mean(failed) == pytest.approx(probability.mean(), abs=0.03)
 
 
+def test_factors_that_never_differed_keep_their_share_and_the_calibration_holds() -> None:
+    cases, failed = results(1500, 6)
+    blind = [{**case, "age": 45.0} for case in cases]
+    text, report = learn(small(), blind, failed)
+    assert report.unused == ("old",)
+    assert report.weights["old"] == (75.0, 75.0)
+    probability = score(read_model(text, "learnt"), blind).probability()
+    assert probability is not None
+    assert probability.mean() == pytest.approx(np.mean(failed), abs=0.01)
+
+
 def test_learning_keeps_everything_but_weights_number_and_calibration() -> None:
     text, _ = learn(small(), *results(500, 3))
     kept = [line for line in text.splitlines() if not line.startswith(("version", "calibration"))]

@@ -266,7 +266,7 @@ def _described(row: dict[str, Any]) -> dict[str, Any]:
 
 def _beacon_spoke(row: dict[str, Any], moment: str) -> bool:
     """Whether a draw's beacon had spoken by a moment; one without a beacon is due from its commitment on."""
-    return row["due"] != row["committed"] and moment >= row["due"]
+    return bool(row["due"] != row["committed"] and moment >= row["due"])
 
 
 def _row(connection: Connection, number: int) -> dict[str, Any]:

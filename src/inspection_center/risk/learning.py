@@ -20,7 +20,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from inspection_center.problems import Unfit
-from inspection_center.risk.model import RiskModel, read_model
+from inspection_center.risk.model import Calibration, RiskModel, read_model
 from inspection_center.risk.scoring import Facts, score
 
 FOLDS = 5
@@ -40,7 +40,7 @@ class Report:
         log_loss, brier: cross-validated.
         calibration: (mean predicted, share failed, cases) in tenths of the predicted probability.
         weights: factor → (before, after), both as shares of 100.
-        unused: factors that never differed among the cases and keep their weight's share only by the penalty.
+        unused: factors that never differed among the cases: nothing was learnt about them, they keep their share.
     """
 
     cases: int
@@ -80,7 +80,10 @@ def learn(model: RiskModel, cases: Sequence[Facts], failed: Sequence[bool], seed
     if few < FEWEST_FAILED:
         raise Unfit(f"at least {FEWEST_FAILED} failed and as many passed inspections are needed; there are {few}")
     before = score(model, cases)
-    values = before.values
+    differs = np.ptp(before.values, axis=0) > 0
+    if not differs.any():
+        raise Unfit("no factor tells failed from passed inspections: the weights sum to nothing")
+    values = before.values[:, differs]
     folds = _folds(target, np.random.default_rng(seed))
     losses = {}
     predicted = {}
@@ -91,8 +94,16 @@ def learn(model: RiskModel, cases: Sequence[Facts], failed: Sequence[bool], seed
     weights, intercept = fit(values, target, penalty)
     if weights.sum() <= 0:
         raise Unfit("no factor tells failed from passed inspections: the weights sum to nothing")
-    text = _new_version(model, weights, intercept, len(cases))
     old = np.array([factor.weight for factor in model.data.factors])
+    shares = old / old.sum()
+    learnt_share = float(shares[differs].sum())
+    if learnt_share <= 0:
+        raise Unfit("the factors that differ among the cases have no weight to share out")
+    slope = float(weights.sum()) / learnt_share
+    shares[differs] = weights / slope
+    # What did not differ adds the same to every score; the intercept takes it out again.
+    intercept -= slope * float(before.values[0, ~differs] @ shares[~differs])
+    text = _new_version(model, shares, Calibration(intercept=intercept, slope=slope, cases=len(cases)))
     held_out = predicted[penalty]
     report = Report(
         len(cases),
@@ -104,10 +115,10 @@ def learn(model: RiskModel, cases: Sequence[Facts], failed: Sequence[bool], seed
         float(np.mean((held_out - target) ** 2)),
         _calibration(held_out, target),
         {
-            factor.id: (round(100 * old[i] / old.sum(), 2), round(100 * weights[i] / weights.sum(), 2))
+            factor.id: (round(100 * old[i] / old.sum(), 2), round(100 * float(shares[i]), 2))
             for i, factor in enumerate(model.data.factors)
         },
-        tuple(factor.id for i, factor in enumerate(model.data.factors) if np.ptp(values[:, i]) == 0),
+        tuple(factor.id for i, factor in enumerate(model.data.factors) if not differs[i]),
     )
     return text, report
 
@@ -171,21 +182,21 @@ def _calibration(predicted: _Array, target: _Array) -> list[tuple[float, float, 
     ]
 
 
-def _new_version(model: RiskModel, weights: _Array, intercept: float, cases: int) -> str:
+def _new_version(model: RiskModel, shares: _Array, calibration: Calibration) -> str:
     """The model's text with other weights, the next number and the calibration; all else stays as people wrote it."""
     text = re.sub(r"(?m)^version:.*$", f"version: {model.data.version + 1}", model.text, count=1)
-    slope = float(weights.sum())
-    calibration = f"calibration: {{intercept: {intercept:.6f}, slope: {slope:.6f}, cases: {cases}}}"
+    line = (
+        f"calibration: {{intercept: {calibration.intercept:.6f}, slope: {calibration.slope:.6f}, "
+        f"cases: {calibration.cases}}}"
+    )
     if model.data.calibration is not None:
-        text = re.sub(r"(?m)^calibration:.*$", calibration, text, count=1)
+        text = re.sub(r"(?m)^calibration:.*$", line, text, count=1)
     else:
-        text = re.sub(r"(?m)^(levels:.*)$", rf"\1\n{calibration}", text, count=1)
-    for i, factor in enumerate(model.data.factors):
-        share = 100 * weights[i] / slope
+        text = re.sub(r"(?m)^(levels:.*)$", rf"\1\n{line}", text, count=1)
+    for factor, share in zip(model.data.factors, shares, strict=True):
         pattern = rf"(\bid: {re.escape(factor.id)},[^\[]*?\bweight: )[0-9.eE+-]+"
-        text = re.sub(pattern, rf"\g<1>{share:.4f}", text, count=1)
-    learnt = read_model(text, f"{model.data.model} learnt")
-    share_of = {factor.id: factor.weight for factor in learnt.data.factors}
-    if any(abs(share_of[f.id] - 100 * weights[i] / slope) > 1e-3 for i, f in enumerate(model.data.factors)):
+        text = re.sub(pattern, rf"\g<1>{100 * share:.4f}", text, count=1)
+    written = [factor.weight for factor in read_model(text, f"{model.data.model} learnt").data.factors]
+    if not np.allclose(written, 100 * shares, atol=1e-3):
         raise Unfit("weights can be written only where `id` and `weight` of a factor stand in one line, in this order")
     return text
