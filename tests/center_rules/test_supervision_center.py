@@ -484,6 +484,29 @@ def test_a_closed_statistic_opens_again_only_for_a_fresh_window(running: Running
     assert take(closed + day, "3") == 0
 
 
+def test_a_laboratory_tells_its_results_once_and_only_what_is_its_own(running: RunningCenter) -> None:
+    people(running)
+    token = running.service_token("supervisor")
+    place = "/api/v1/supervision/events"
+    sample = {"sample": "s1", "declaration": "d1", "unfit": True}
+    batch = {"first": 1, "events": [{"type": "sample.taken", "actor": "li", "fields": {"sample": "s1"}},
+                                    {"type": "sample.result", "fields": sample}]}  # fmt: skip
+    with httpx.Client(base_url=running.url, headers={"Authorization": f"Bearer {token}"}) as http:
+        assert http.post(place, json=batch).json() == {"stored": 2, "duplicates": 0}
+        assert http.post(place, json=batch).json() == {"stored": 0, "duplicates": 2}
+        assert http.post(place, json={**batch, "first": 4}).json() == {"detail": "the center expects number 3"}
+        forged = {"first": 3, "events": [{"type": "case.closed", "fields": {}}]}
+        assert http.post(place, json=forged).status_code == 422
+        unknown = {"first": 3, "events": [{"type": "sample.result", "fields": {"color": "red"}}]}
+        assert http.post(place, json=unknown).status_code == 422
+    with running.browser("wang") as wang:
+        header = {"X-CSRF-Token": csrf(wang)["csrf"]}
+        assert wang.post(place, json=batch, headers=header).status_code == 403
+    tell(running, "release.given", "li", declaration="d1", kind="documents")
+    judge(running)
+    assert {case["rule"] for case in cases(running)} == {"powerful_token_made", "released_despite_unfit_sample"}
+
+
 @pytest.mark.parametrize(
     ("event_type", "fields", "fault"),
     [

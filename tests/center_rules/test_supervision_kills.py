@@ -21,7 +21,7 @@ from inspection_center.database.engine import open_engine, prepare
 from inspection_center.database.writer import Transaction, Writer
 from inspection_center.supervision import tables
 
-EVENTS, CASES, KILLS = 8_000, 80, 3
+EVENTS, CASES, KILLS = 3_000, 60, 2
 _COLUMNS = ("type", "time", "recorded", "actor", "unit", "data")
 
 
@@ -68,7 +68,7 @@ def test_no_kill_loses_or_doubles_a_case(tmp_path: Path) -> None:
         "--settings", str(settings),
     ]  # fmt: skip
     chance = random.Random(1)
-    kills, deadline = 0, time.monotonic() + 200
+    kills, deadline = 0, time.monotonic() + 270
     while position(state)[0] < EVENTS and time.monotonic() < deadline:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
         assert process.stdout is not None

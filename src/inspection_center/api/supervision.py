@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from inspection_center.api.officers import PROBLEMS
@@ -16,15 +16,17 @@ from inspection_center.auth.identity import require
 from inspection_center.auth.permissions import Principal
 from inspection_center.clock import now_text
 from inspection_center.service import center_of
-from inspection_center.supervision import handling, queries, statistics
+from inspection_center.supervision import handling, outside, queries, statistics
 from inspection_center.supervision.cases import OPEN_STATES
-from inspection_contract.fields import Text
+from inspection_center.supervision.events import BusinessEvent
+from inspection_contract.fields import Text, Time, Word
 
 T = TypeVar("T")
 router = APIRouter(prefix="/api/v1/supervision", tags=["supervision"])
 Reader = Annotated[Principal, Depends(require("supervision.read"))]
 Handler = Annotated[Principal, Depends(require("supervision.handle"))]
 Answerer = Annotated[Principal, Depends(require("supervision.answer"))]
+Teller = Annotated[Principal, Depends(require("supervision.tell"))]
 CaseId = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", description="The case's id.")]
 _DAY_CHARACTERS = 10
 
@@ -57,6 +59,29 @@ class Refusal(_Body):
     """Why a proposed closing is sent back."""
 
     reason: Text
+
+
+class OutsideEvent(_Body):
+    """Something that happened in another system; types and fields as in `config/supervision/events.yaml`."""
+
+    type: Annotated[str, Field(max_length=64)]
+    actor: Annotated[str, Field(max_length=80)] = ""
+    time: Time | None = None
+    fields: Annotated[dict[Word, bool | float | Text], Field(max_length=32)] = {}
+
+
+class OutsideEvents(_Body):
+    """Events that their source numbers from `first` without a gap."""
+
+    first: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    events: Annotated[list[OutsideEvent], Field(min_length=1, max_length=1000)]
+
+
+class TakenIn(BaseModel):
+    """How many were new."""
+
+    stored: int
+    duplicates: int
 
 
 class Closed(BaseModel):
@@ -184,6 +209,16 @@ def show_statistics(
             "rows": statistics.rates(connection, book, since[:_DAY_CHARACTERS], by),
         },
     )
+
+
+@router.post("/events", responses=PROBLEMS)
+async def take_in_events(request: Request, source: Teller, told: OutsideEvents) -> TakenIn:
+    """Take in what other systems tell, once; 409 names the number that is expected."""
+    events = [BusinessEvent(one.type, one.actor, one.fields, "", one.time) for one in told.events]
+    taken = await center_of(request).write(
+        lambda transaction: outside.take_in_from(transaction, source, told.first, events)
+    )
+    return TakenIn(stored=taken.stored, duplicates=taken.duplicates)
 
 
 def _account(person: Principal) -> str:

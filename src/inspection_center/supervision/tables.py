@@ -19,6 +19,14 @@ enforcement_event = Table(
 )
 """What happened, append-only, in the order of the commits; `time`: when it happened, `recorded`: when it was stored."""
 
+outside_source = Table(
+    "supervision_source",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+"""Other systems that tell events (laboratory, licence office): the number of the last one taken in."""
+
 officer_unit = Table(
     "supervision_unit",
     metadata,
