@@ -264,9 +264,8 @@ def _obstacles(data: _Data, place: Floats, fixed: Floats) -> _Obstacles:
             passed = np.exp(-data.per_m * options[:, None] * lengths[:, part])
             expected = rest + fit.activity_mbq[0] * others * passed
             values = log_likelihood(measurements.counts, expected, data.shape).sum(axis=1)
-            weight = np.exp(values - values.max())
-            shares[part] = float(weight @ options / weight.sum())
-            cost -= float(np.log(weight.mean()))
+            shares[part] = options[int(np.argmax(values))]
+            cost -= float(np.log(np.exp(values - values.max()).mean()))
         fit = data.fit(free[None, :] * np.exp(-data.per_m * (lengths @ shares)), fixed)
     prior = -math.log1p(float(fit.activity_mbq[0]) / data.limits.rare_activity_mbq)
     return _Obstacles(place, shares, cost, float(fit.log_likelihood[0]) - cost + prior)
