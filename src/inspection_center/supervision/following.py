@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
@@ -39,7 +40,8 @@ from inspection_contract.resources import share
 
 _LOG = logging.getLogger(__name__)
 _POSITION = 1
-_SAVED_EVERY_US = 60_000_000
+_STORED_EVERY_US = 60_000_000
+_SAVED_EVERY_S = 30.0
 
 
 class PositionMoved(Exception):  # noqa: N818 - says what happened
@@ -79,7 +81,9 @@ class Supervision:
         self._rules: RuleEngine | None = None
         self._number = 0
         self._late = 0
-        self._saved_us = BEGINNING_US
+        self._stored_us = BEGINNING_US
+        self._saved_at = 0.0
+        self._unsaved: set[str] = set()
         self._working = threading.Lock()
         self._closed = False
 
@@ -155,14 +159,25 @@ class Supervision:
             self._number = rows[-1].number
         self._late += len(outcome.late)
         quiet = not (rows or outcome.matches or outcome.changed or len(rules.held) != held)
-        if quiet and rules.watermark_us - self._saved_us < _SAVED_EVERY_US:
+        if quiet and rules.watermark_us - self._stored_us < _STORED_EVERY_US:
             return 0
-        self._writer.run(lambda transaction: self._store(transaction, rules, outcome, rows, expected))
-        self._saved_us = rules.watermark_us
+        self._unsaved |= outcome.changed
+        save = time.monotonic() - self._saved_at >= _SAVED_EVERY_S
+        self._writer.run(lambda transaction: self._store(transaction, rules, outcome, rows, expected, save))
+        self._stored_us = rules.watermark_us
+        if save:
+            self._unsaved = set()
+            self._saved_at = time.monotonic()
         return len(rows)
 
     def _store(
-        self, transaction: Transaction, rules: RuleEngine, outcome: Outcome, rows: Sequence[EventRow], expected: int
+        self,
+        transaction: Transaction,
+        rules: RuleEngine,
+        outcome: Outcome,
+        rows: Sequence[EventRow],
+        expected: int,
+        save: bool,
     ) -> None:
         connection = transaction.connection
         table = tables.position
@@ -172,7 +187,6 @@ class Supervision:
             .values(
                 number=self._number,
                 watermark_us=rules.watermark_us,
-                held=json.dumps([row.number for row in rules.held]),
                 late=self._late,
                 updated=now_text(),
             )
@@ -183,7 +197,15 @@ class Supervision:
         counting.count(transaction, self.book, rows, opened, self._zone)
         for row in outcome.late:
             self._take_back(transaction, row)
-        for name in sorted(outcome.changed):
+        if not save:
+            connection.execute(insert(tables.judged_round).values(number=self._number, watermark_us=rules.watermark_us))
+            return
+        held = json.dumps([row.number for row in rules.held])
+        connection.execute(
+            update(table).values(saved_number=self._number, saved_watermark_us=rules.watermark_us, held=held)
+        )
+        connection.execute(delete(tables.judged_round))
+        for name in sorted(self._unsaved):
             _save_state(connection, self.book.points[name], rules.save(name))
 
     def _take_back(self, transaction: Transaction, row: EventRow) -> None:
@@ -203,20 +225,31 @@ class Supervision:
             states = {row.rule: row for row in connection.execute(select(tables.rule_state))}
             held = [] if position is None else json.loads(position.held)
             waiting = read_rows(connection, held)
+            rounds = connection.execute(select(tables.judged_round).order_by(tables.judged_round.c.id)).all()
         if position is None:
             self._writer.run(_begin)
             self._number, self._late = 0, 0
         else:
-            self._number, self._late = int(position.number), int(position.late)
-            rules.watermark_us = int(position.watermark_us)
+            self._number, self._late = int(position.saved_number), int(position.late)
+            rules.watermark_us = int(position.saved_watermark_us)
             rules.held = [waiting[number] for number in held if number in waiting]
         for name, point in self.book.points.items():
             state = states.get(name)
             if state is not None and state.digest == point.digest:
                 rules.restore(name, state.state)
-        self._saved_us = rules.watermark_us
+        self._unsaved = set()
+        for done in rounds:
+            self._judge_again(rules, int(done.number), int(done.watermark_us))
+        self._stored_us = rules.watermark_us
         self._rules = rules
         return rules
+
+    def _judge_again(self, rules: RuleEngine, number: int, watermark_us: int) -> None:
+        """One round whose results are stored already: only what it left in memory counts."""
+        with self._engine.connect() as connection:
+            rows, _ = read_events(connection, self._number, number - self._number)
+        self._unsaved |= rules.advance([row for row in rows if row.number <= number], watermark_us).changed
+        self._number = number
 
 
 @cache
@@ -262,7 +295,14 @@ def _begin(transaction: Transaction) -> None:
     if connection.execute(select(tables.position.c.id)).first() is None:
         connection.execute(
             insert(tables.position).values(
-                id=_POSITION, number=0, watermark_us=BEGINNING_US, held="[]", late=0, updated=now_text()
+                id=_POSITION,
+                number=0,
+                watermark_us=BEGINNING_US,
+                saved_number=0,
+                saved_watermark_us=BEGINNING_US,
+                held="[]",
+                late=0,
+                updated=now_text(),
             )
         )
 

@@ -42,7 +42,7 @@ rule_state = Table(
     Column("digest", String(64), nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
-"""What each risk point remembers, as of the position; `digest` is of the rule that made it."""
+"""What each risk point remembers, as of the saved position; `digest` is of the rule that made it."""
 
 position = Table(
     "supervision_position",
@@ -50,11 +50,23 @@ position = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("watermark_us", BigInteger, nullable=False),
+    Column("saved_number", BigInteger, nullable=False),
+    Column("saved_watermark_us", BigInteger, nullable=False),
     Column("held", Text, nullable=False),
     Column("late", BigInteger, nullable=False),
     Column("updated", String(27), nullable=False),
 )
-"""One row: the last event read, up to which time events were judged, numbers of events that still wait for it."""
+"""One row: the last event read and up to which time events were judged; the same when the memory was last saved, with
+the numbers of the events that still waited for their time then."""
+
+judged_round = Table(
+    "supervision_round",
+    metadata,
+    Column("id", NumberKey, primary_key=True, autoincrement=True),
+    Column("number", BigInteger, nullable=False),
+    Column("watermark_us", BigInteger, nullable=False),
+)
+"""Rounds since the memory was saved: judging their events again, round by round, gives the memory of the position."""
 
 case = Table(
     "supervision_case",
