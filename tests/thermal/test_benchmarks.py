@@ -4,6 +4,7 @@ import argparse
 import importlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,6 +47,20 @@ def test_yolo_boxes_are_centre_and_size(tmp_path: Path) -> None:
 def test_folders_without_labels_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lacks images"):
         faces.labelled_pictures(tmp_path)
+
+
+@pytest.mark.parametrize("labels", ["labels", "annotations_yolo_format"])
+def test_faces_are_counted_in_both_layouts_of_labels(tmp_path: Path, labels: str) -> None:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / labels / "a").mkdir(parents=True)
+    grey = np.random.default_rng(0).normal(40, 2, (120, 160)).astype(np.uint8)
+    for name, text in (("one", "0 0.5 0.5 0.25 0.4\n0 0.2 0.2 0.06 0.1\n"), ("none", "")):
+        cv2.imwrite(str(tmp_path / "images" / "a" / f"{name}.png"), grey)
+        (tmp_path / labels / "a" / f"{name}.txt").write_text(text)
+    cv2.imwrite(str(tmp_path / "images" / "a" / "unlabelled.png"), grey)
+    figures = faces.run(argparse.Namespace(data=tmp_path, fast=True))
+    assert (figures["images"], figures["faces"], figures["faces_20px"]) == (2, 2, 1)
+    assert figures["ap50"] == 0.0, "nobody is in these pictures"
 
 
 def test_area_under_roc_counts_ties_half() -> None:

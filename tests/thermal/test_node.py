@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import array
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,84 @@ def test_a_missing_camera_is_a_fault_and_not_the_end(ros_graph: Any, thermal: An
     node = thermal(source="camera", device="/dev/no-such-camera")
     ros_graph.spin_until(lambda: any("plugged in" in fault.text for fault in faults))
     assert node.is_active
+
+
+def diagnosed(diagnostics: list[Any], part: str, words: str) -> bool:
+    return any(
+        status.name.endswith(part) and words in status.message for array in diagnostics for status in array.status
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "part", "words"),
+    [("stuck", "camera", "frozen"), ("hot", "reference", "out of range"), ("hidden", "reference", "lost")],
+)
+def test_a_stuck_stream_and_a_reference_that_fails_are_named_in_diagnostics(
+    ros_graph: Any, thermal: Any, then: str, part: str, words: str
+) -> None:
+    from diagnostic_msgs.msg import DiagnosticArray
+    from sensor_msgs.msg import Image
+
+    from inspection_robot.ros import qos
+
+    diagnostics = ros_graph.record(DiagnosticArray, "/diagnostics", qos.EVENT)
+    thermal()
+    publisher = ros_graph.probe.create_publisher(Image, "thermal/image_raw", qos.SENSOR)
+    good = [image(centikelvin(with_disc(room(seed=n), 120, 20, 6, 36.0))) for n in range(5)]
+    publish_until(ros_graph, publisher, good, lambda: diagnosed(diagnostics, "reference", "in view"))
+    bad = {
+        "stuck": good[:1],
+        "hot": [image(centikelvin(with_disc(room(seed=n), 120, 20, 6, 50.0))) for n in range(5)],
+        "hidden": [image(centikelvin(room(seed=n))) for n in range(5)],
+    }[then]
+    publish_until(ros_graph, publisher, bad, lambda: diagnosed(diagnostics, part, words))
+
+
+def test_a_camera_that_is_unplugged_and_plugged_in_again_goes_on(
+    ros_graph: Any, thermal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspection_interfaces.msg import Fault, ScreeningArray
+    from sensor_msgs.msg import CameraInfo
+
+    import inspection_robot.thermal.node as module
+    from inspection_robot.ros import qos
+    from inspection_robot.thermal.frames import ThermalFrame
+
+    plugged, opened, closed = [True], [], []
+
+    class Camera:
+        """A camera whose cable the test holds."""
+
+        def __init__(self, device: str) -> None:
+            if not plugged[0]:
+                raise InputError(device, "no such camera; is it plugged in?")
+            opened.append(device)
+
+        def read(self) -> ThermalFrame:
+            time.sleep(0.05)
+            if not plugged[0]:
+                raise InputError("/dev/video9", "delivers no pictures; was it unplugged?")
+            return ThermalFrame(with_disc(room(seed=time.monotonic_ns() % 1000), 120, 20, 6, 36.0), time.monotonic())
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(module, "Y16Camera", Camera)
+    faults = ros_graph.record(Fault, "faults", qos.ALARM)
+    screenings = ros_graph.record(ScreeningArray, "thermal/screenings", qos.EVENT)
+    infos = ros_graph.record(CameraInfo, "thermal/camera_info", qos.SENSOR)
+    thermal(source="camera", device="/dev/video9", horizontal_view_deg=57.0)
+    ros_graph.spin_until(lambda: screenings and infos)
+    assert infos[0].k[0] == pytest.approx(LENS.fx)
+    plugged[0] = False
+    ros_graph.spin_until(lambda: any("unplugged" in fault.text for fault in faults) and closed)
+    screenings.clear()
+    quiet_until = time.monotonic() + 0.4
+    ros_graph.spin_until(lambda: time.monotonic() > quiet_until)
+    assert screenings == []
+    plugged[0] = True
+    ros_graph.spin_until(lambda: screenings)
+    assert len(opened) == 2
 
 
 def test_wrong_parameters_are_refused_by_name(ros_graph: Any) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspection_robot.thermal.baseline import MEDIAN_CORE_CELSIUS, PopulationBaseline
@@ -81,15 +82,23 @@ def test_gates_name_the_reason() -> None:
     assert reason(face(60, 40)) is None
     assert reason(face(60, 40, 8)) == "too_far"
     assert reason(face(60, 40, 16)) == "few_pixels"
+    assert reason(replace(face(60, 40, 34), width=14.0)) == "turned_away", "a head in profile is narrow, not far"
     assert reason(face(0, 40)) == "occluded"
     assert reason(face(60, 40, frontal=0.2)) == "turned_away"
     assert reason(face(60, 40, glasses=0.9, covered=0.9)) == "glasses"
+    masked = picture.copy()
+    masked[55:70, 60:90] = 27.0
+    cloth = read_site(masked, face(60, 40))
+    assert cloth is not None
+    assert reason_against(face(60, 40, glasses=0.9), cloth, 0.0, (120, 160), 140.0, limits) == "glasses"
+    assert reason_against(face(60, 40), cloth, 0.0, (120, 160), 140.0, limits) is None, "a mask alone leaves the canthi"
     assert reason(face(60, 40), speed=10.0) == "blurred"
     assert reason(face(60, 40), highest=30.0) == "saturated"
     assert gravest({"blurred": 2, "turned_away": 5}) == "turned_away"
     assert gravest({"blurred": 2, "ffc": 2}) == "ffc"
 
 
+@settings(deadline=None)
 @given(first=TEMPERATURES, second=TEMPERATURES, ambient=st.floats(10, 35))
 def test_the_mapping_is_monotone_and_never_pulls_to_normal(first: float, second: float, ambient: float) -> None:
     cores = DEFAULT_MAPPING.core(np.array([first, second]), ambient)
@@ -111,6 +120,7 @@ def test_small_faces_are_corrected_upwards_by_what_was_measured() -> None:
     assert correct(22.0, 22.0, 20.0).correction_c == 0.0
 
 
+@settings(deadline=None)
 @given(
     celsius=st.floats(-10.0, 120.0),
     emissivity=st.floats(0.7, 1.0),
@@ -162,6 +172,7 @@ def test_a_first_look_that_does_not_stand_up_is_no_alarm() -> None:
     assert alarm.update(37.2, 0.35, 2.0) is Stage.CLEAR
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(35.0, 40.0), st.floats(0.0, 5.0)), max_size=30))
 def test_no_alarm_ever_comes_before_its_second_look(readings: list[tuple[float, float]]) -> None:
     alarm, now, before = FeverAlarm(DecisionSettings()), 0.0, Stage.CLEAR
