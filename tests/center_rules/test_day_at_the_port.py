@@ -119,7 +119,6 @@ def test_an_inspection_day_from_the_file_to_the_publics_question(
     browser: Browser, port: RunningCenter, tmp_path: Path
 ) -> None:
     with tab(browser, port) as chief, tab(browser, port) as desk:
-        chief.set_default_timeout(8000), desk.set_default_timeout(8000)
         sign_in(chief, "chief", "/draws/roster")
         sign_in(desk, "desk", "/declarations")
         # The morning: who is on duty, and what was declared.

@@ -52,7 +52,7 @@ async def take_message(
     try:
         records = receiving.check(center.partners.senders, partner, (identity, timestamp, signature), body)
     except receiving.UntrustedError as error:
-        _LOG.warning("message of %s refused: %s", partner, error)
+        _LOG.info("message of %s refused: %s", partner, error)
         raise HTTPException(401, "this message cannot be trusted") from error
     report = await center.write(lambda transaction: receiving.take(transaction, center.key, partner, identity, records))
     return told(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -12,6 +13,8 @@ from sqlalchemy import Connection
 
 from inspection_center.api.declarations import Reader, carry_out, check_permission
 from inspection_center.api.exchange import ExchangeReader, ExchangeWriter, Importer
+from inspection_center.auth.permissions import Principal
+from inspection_center.database.writer import StorageError
 from inspection_center.declarations import queries, receipts
 from inspection_center.declarations.model import KINDS
 from inspection_center.declarations.officers import PERMISSION_OF, NewDeed
@@ -27,6 +30,7 @@ from inspection_center.service import Center, center_of
 from inspection_center.supervision.events import emit
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 Line = Annotated[str, Form(max_length=200)]
 _STATES = tuple(state.value for state in State)
@@ -82,12 +86,7 @@ async def declaration_page(request: Request, officer: Reader, declaration_id: st
     center = center_of(request)
     found = await _read(center, query)
     company = found["declaration"]["registration_number"]
-    # Nobody waits for this: what an officer looks at is written by the same writer, before what he decides.
-    center.writer.submit(
-        lambda transaction: emit(
-            transaction, "declaration.viewed", officer, declaration=declaration_id, company=company
-        )
-    )
+    _tell_viewed(center, officer, declaration_id, company)
     possible = [
         deed for deed in found["declaration"]["possible"] if deed in PERMISSION_OF and officer.may(PERMISSION_OF[deed])
     ]
@@ -168,6 +167,18 @@ async def deliver_again(request: Request, officer: ExchangeWriter, number: int) 
     """Try a dead letter again."""
     await center_of(request).write(lambda transaction: delivering.again(transaction, officer, number))
     return RedirectResponse("/exchange", 303)
+
+
+def _tell_viewed(center: Center, officer: Principal, declaration_id: str, company: str) -> None:
+    """Nobody waits for this; what the officer decides next is written by the same writer, hence after it."""
+    try:
+        center.writer.submit(
+            lambda transaction: emit(
+                transaction, "declaration.viewed", officer, declaration=declaration_id, company=company
+            )
+        )
+    except StorageError as error:
+        _LOG.warning("a look at declaration %s is not recorded: %s", declaration_id, error)
 
 
 def _choices(center: Center, state: str, kind: str, late: str) -> dict[str, Any]:
