@@ -30,6 +30,10 @@ PAGES = {
     "/watchlist": {"supervisor", "auditor"},
     "/quarantine": {"supervisor", "auditor", "administrator"},
     "/audit": {"supervisor", "auditor"},
+    "/supervision": {"supervisor", "auditor"},
+    "/supervision/points": {"supervisor", "auditor"},
+    "/supervision/statistics": {"supervisor", "auditor"},
+    "/supervision/mine": {"officer", "supervisor", "auditor", "administrator"},
     "/accounts": {"administrator"},
 }
 ATTACK = "<script>alert(1)</script>'\"; DROP TABLE alert; --{{7*7}}"
