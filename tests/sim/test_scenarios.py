@@ -16,7 +16,7 @@ from inspection_sim.truth import planted, summary
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
 WANTED = {
     "quiet_hall", "morning_arrivals", "medical_patient", "smuggled_meat", "lost_source", "watch_list_traveller",
-    "sensor_faults", "radio_outage",
+    "sensor_faults", "radio_outage", "crowded_screening",
 }  # fmt: skip
 
 
@@ -47,6 +47,47 @@ def test_the_truth_follows_from_what_is_planted() -> None:
     assert truth("smuggled_meat") == [("cold", "smuggler"), ("odor", "smuggler")]  # coffee is allowed
     assert truth("lost_source") == [("radiation", "lost_source")]
     assert truth("watch_list_traveller") == [("watch_list", "wanted")]
+    assert truth("crowded_screening") == [
+        ("fever", "masked_fever"), ("fever", "turned_fever"), ("hot", "overheating_bag"), ("cold", "frozen_carton"),
+    ]  # fmt: skip
+
+
+def test_masks_cover_mouth_and_nose_and_nothing_else() -> None:
+    models = {model.name: model for model in load("crowded_screening").world.models}
+
+    def parts(name: str) -> dict[str, float | None]:
+        return {visual.name: visual.temperature_k for visual in models[name].visuals}
+
+    masked, bare = parts("healthy_masked"), parts("healthy_plain")
+    assert set(bare) - set(masked) == {"mouth", "nose"}
+    assert set(masked) - set(bare) == {"mask"}
+    assert masked["canthus_left"] == bare["canthus_left"]
+    mask, face = masked["mask"], bare["face"]
+    assert mask is not None and face is not None
+    assert mask < face - 2.0
+
+
+def test_heads_turn_away_from_the_robot_as_far_as_asked() -> None:
+    setting = load("crowded_screening")
+    simulation = Simulation(setting)
+    while simulation.time_s < 60.0:
+        simulation.step()
+        here = {name: (x, y, yaw) for name, x, y, yaw in simulation.people_present()}
+        x, y, yaw = here.get("healthy_turned", (99.0, 99.0, 0.0))
+        towards = np.arctan2(simulation.pose[1] - y, simulation.pose[0] - x)
+        away = np.rad2deg((yaw - towards + np.pi) % (2 * np.pi) - np.pi)
+        if abs(away - 110.0) < 5.0 and np.hypot(x - simulation.pose[0], y - simulation.pose[1]) < 1.6:
+            return
+    pytest.fail("nobody stood before the robot and looked away")
+
+
+def test_a_turn_that_counts_from_nothing_is_refused(tmp_path: Path) -> None:
+    content = yaml.safe_load((SCENARIOS / "crowded_screening.yaml").read_text())
+    for stop in ({"place": "robot", "turned_deg": 90}, {"place": "robot", "face_robot": True, "turned_deg": 200}):
+        content["passengers"][0]["stops"] = [stop]
+        (tmp_path / "a.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises(InputError, match="turned"):
+            read_scenario(tmp_path / "a.yaml")
 
 
 def run(setting: Setting, seconds: float) -> list[bytes]:
