@@ -13,6 +13,7 @@ from tests.data import need
 
 faces = importlib.import_module("benchmarks.faces")
 fever = importlib.import_module("benchmarks.fever")
+speed = importlib.import_module("benchmarks.thermal_speed")
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:
@@ -99,3 +100,11 @@ def test_on_people_measured_by_the_fda_the_uncertainty_holds_and_nothing_is_pull
     assert 0.93 <= figures["coverage_95"] <= 0.97
     assert abs(figures["bias_c"]) < 0.1
     assert figures["auc_37_5"] > max(v for k, v in figures.items() if k.startswith("auc_37_5_"))
+
+
+def test_the_speed_benchmark_reads_all_ten_faces_on_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_ROUNDS", 1)
+    monkeypatch.setattr(speed, "_FRAMES", 14)
+    figures = speed.run(argparse.Namespace())
+    assert (figures["read_160"], figures["read_640"]) == (10, 10)
+    assert all(figures[name] > 0 for name in ("ms_160", "model_ms_160", "ms_640", "model_ms_640"))

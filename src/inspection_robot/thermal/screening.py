@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -340,8 +341,9 @@ class Screener:
         # A reading stays while its person looks away for a moment, but not when the camera cannot be believed.
         if len(chosen) < settings.least_frames or reason in _CAMERA_REASONS:
             return self._nothing(track, person, reason or "settling", reference_used, len(chosen), distance)
-        core = np.array([s.core_celsius for s in chosen])
-        spread = 1.4826 * float(np.median(np.abs(core - np.median(core))))
+        core = [s.core_celsius for s in chosen]
+        value = median(core)
+        spread = 1.4826 * median(abs(one - value) for one in core)
         if spread > settings.spread_c:
             person.reasons["unstable"] += 1
             return self._nothing(track, person, "unstable", reference_used, len(chosen), distance)
@@ -349,17 +351,16 @@ class Screener:
         uncertainty = combined_uncertainty(
             settings.mapping.residual_c if with_canthi else settings.mapping.face_only_residual_c,
             offset_uncertainty_c if math.isfinite(offset_uncertainty_c) else settings.reference.standard_uncertainty_c,
-            float(np.median([s.correction_uncertainty_c for s in chosen])),
+            median(s.correction_uncertainty_c for s in chosen),
             settings.camera_uniformity_c,
             settings.mapping.ambient_gain * 2.0,  # the picture tells the air to about 2 °C
             max(spread, _LEAST_SPREAD_C) / math.sqrt(len(chosen)),
         )
-        value = float(np.median(core))
         stage = person.alarm.update(value, uncertainty, now_s)
         return PersonReading(
             track=track.number, face=track.face, reason=None, site="canthi" if with_canthi else "face",
             core_celsius=value,
-            skin_celsius=float(np.median([s.skin_celsius for s in chosen])), uncertainty_c=uncertainty, stage=stage,
+            skin_celsius=median(s.skin_celsius for s in chosen), uncertainty_c=uncertainty, stage=stage,
             reference_used=reference_used, frames=len(chosen), distance_m=distance,
         )  # fmt: skip
 
@@ -379,7 +380,7 @@ class Screener:
         for number in [n for n in self._persons if n not in alive]:
             person = self._persons.pop(number)
             if person.uncorrected:
-                self._baseline.add(float(np.median(person.uncorrected)))
+                self._baseline.add(median(person.uncorrected))
             reading = person.best or person.last
             if reading is None:
                 continue

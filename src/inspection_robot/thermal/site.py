@@ -80,21 +80,28 @@ def read_site(celsius: NDArray[np.float32], face: Face) -> SiteReading | None:
     canthi = [_warmest_near(celsius, float(x), float(y), CANTHUS_RADIUS * face.across) for x, y in face.points[:2]]
     face_maximum = max(_warmest(skin), *canthi)
     surroundings = _surroundings(celsius, (left, upper, right, lower))
-    median = float(np.median(_thinned(skin)))
+    median = _quantile(_thinned(skin), 0.5)
     contrast = max(median - surroundings, 0.5)
     with_edge = celsius[max(upper - 2, 0) : lower + 2, max(left - 2, 0) : right + 2]
     steepest = max(float(np.abs(np.diff(with_edge, axis=axis)).max()) for axis in (0, 1))
-    coolest, warmest = np.percentile(_thinned(part[radius <= 0.5]), (5, 95))
+    middle = _thinned(part[radius <= 0.5])
+    coolest, warmest = _quantile(middle, 0.05), _quantile(middle, 0.95)
     return SiteReading(
         right_canthus=canthi[0], left_canthus=canthi[1], face=face_maximum, median=median,
-        contrast=float(warmest - coolest), sharpness=steepest / contrast, surroundings=surroundings,
-        mouth=float(np.median(_thinned(around_mouth))) if around_mouth.size else math.nan,
+        contrast=warmest - coolest, sharpness=steepest / contrast, surroundings=surroundings,
+        mouth=_quantile(_thinned(around_mouth), 0.5) if around_mouth.size else math.nan,
     )  # fmt: skip
 
 
 def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Every n-th of many values (n,): quantiles of a large face need no more of them than a small one has."""
     return values[:: max(values.size // _ENOUGH, 1)]
+
+
+def _quantile(values: NDArray[np.float32], share: float) -> float:
+    """Value below which a share of values (n,) lies, without interpolation: a tenth of the cost of numpy's."""
+    rank = int(share * (values.size - 1) + 0.5)
+    return float(np.partition(values, rank)[rank])
 
 
 def _warmest(values: NDArray[np.float32]) -> float:
@@ -119,4 +126,4 @@ def _surroundings(celsius: NDArray[np.float32], box: tuple[int, int, int, int]) 
     margin_x, margin_y = (right - left) // 2, (lower - upper) // 2
     around = celsius[max(upper - margin_y, 0) : lower + margin_y, max(left - margin_x, 0) : right + margin_x]
     step = max(min(around.shape) // _SAMPLES, 1)
-    return float(np.percentile(around[::step, ::step], 15))
+    return _quantile(around[::step, ::step].ravel(), 0.15)
