@@ -113,6 +113,8 @@ def test_sweeps_that_cannot_be_used_are_named(tmp_path: Path, capsys: pytest.Cap
         assert main(["calibrate", "thermal", "--sweep", str(tmp_path / name)]) == 2
         assert fault in capsys.readouterr().err
     assert main(["calibrate", "thermal"]) == 2
+    assert main(["calibrate", "thermal", "--stability", "a.cptv", "--picture", "a.png"]) == 2
+    assert "give --sweep" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["calibrate", "laser"])
     assert len(read_sweep_ok(tmp_path)) == 3

@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge; exit status 0 when the camera may be used, 1 when not."""
     if arguments.sweep is None and arguments.stability is None:
         raise InputError("calibrate thermal", "give --sweep, --stability or both")
+    if arguments.picture is not None and arguments.sweep is None:
+        raise InputError("--picture", "shows the sweep: give --sweep as well")
     report: dict[str, Any] = {}
     sweep = stability = None
     if arguments.sweep is not None:
