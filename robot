@@ -101,6 +101,7 @@ source_ros() { # what every command and every node needs in its environment
   export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$here/config/fastdds.xml}
   export FASTDDS_DEFAULT_PROFILES_FILE=$FASTRTPS_DEFAULT_PROFILES_FILE
   # OpenBLAS threads wait for each other by spinning, which is ruinous with a process a node on few cores.
+  unset PYTHONDONTWRITEBYTECODE # compiling every module at every start takes as long as running them
   export PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
   set +u
   if [[ -d $system_ros ]]; then
