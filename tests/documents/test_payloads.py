@@ -78,7 +78,6 @@ def test_real_boarding_passes_parse() -> None:
 
 def test_kinds_are_told_by_content() -> None:
     assert interpret(code("0999123456", "ITF")).kind == "bag_tag"
-    assert interpret(code("0999123456", "QR Code")).kind == "other"
     assert interpret(code("CSQU3054383")).kind == "container"
     assert interpret(code("https://center.example:8080/q/AB12-CD34")).fields == {"registration": "AB12-CD34"}
     zone = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<L898902C36UTO7408122F1204159ZE184226B<<<<<10"
@@ -93,6 +92,13 @@ def test_a_tag_of_an_unknown_airline_is_not_valid() -> None:
     for text in ("099912345", "09991234567", "०९९९१२३४५६", "099912345x"):
         with pytest.raises(PayloadError):
             parse_bag_tag(text)
+
+
+def test_ten_digits_in_a_two_dimensional_code_are_a_tag_only_of_an_airline_that_is_known() -> None:
+    tag = interpret(code("0781234567", "QR Code"))
+    assert (tag.kind, tag.identifiers) == ("bag_tag", (("bag_tag", "0781234567"),))
+    unknown = next(f"{n:03d}" for n in range(1000) if f"{n:03d}" not in airline_prefixes())
+    assert interpret(code(f"0{unknown}123456", "QR Code")).kind == "other"
 
 
 def test_the_tags_of_a_pass_follow_each_other_and_wrap() -> None:

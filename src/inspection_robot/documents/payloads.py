@@ -23,6 +23,8 @@ def interpret(code: Code) -> Parsed:
     parsers: list[Callable[[str], Parsed]] = [parse_boarding_pass, _parse_mrz_text, _parse_inspection, parse_container]
     if code.format.startswith(_BAG_TAG_SYMBOLOGIES):
         parsers.insert(0, parse_bag_tag)
+    else:
+        parsers.append(_parse_tag_of_known_airline)
     for parser in parsers:
         try:
             return parser(code.text)
@@ -30,6 +32,14 @@ def interpret(code: Code) -> Parsed:
             continue
     _, look_alikes = latin_identifier(code.text)
     return Parsed("other", {}, {"no_look_alikes": not look_alikes})
+
+
+def _parse_tag_of_known_airline(text: str) -> Parsed:
+    """A licence plate in a two-dimensional code: ten digits there may be anything else, a telephone number say."""
+    parsed = parse_bag_tag(text)
+    if not parsed.checks["known_airline"]:
+        raise PayloadError("no bag tag of an airline that is known")
+    return parsed
 
 
 def _parse_mrz_text(text: str) -> Parsed:
