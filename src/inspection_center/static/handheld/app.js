@@ -112,7 +112,11 @@ const drawWaiting = (all, officer) => {
   );
 };
 
-const draw = async (always = false) => {
+// One after the other: a slower one with older facts must not have the last word.
+let drawing = Promise.resolve();
+const draw = (always = false) => (drawing = drawing.then(() => drawNow(always), () => drawNow(always)));
+
+const drawNow = async (always) => {
   const [orders, records, officer] = [await store.orders(), await store.records(), await store.fact("officer")];
   document.getElementById("officer").textContent = officer ?? "";
   drawWaiting(records, officer);

@@ -41,6 +41,7 @@ const exchange = async () => {
   const state = await fetchState();
   let waiting = (await store.records()).filter((record) => record.officer === state.officer && !record.refused);
   if (!waiting.length) return;
+  const accepted = [];
   while (waiting.length) {
     const batch = [];
     for (const record of waiting.slice(0, BATCH)) {
@@ -55,12 +56,14 @@ const exchange = async () => {
       for (const record of batch) {
         const reason = answer.ok ? told[record.body.id] : "unknown";
         if (reason) await store.refuse(record, reason);
-        else await store.dropRecord(record);
+        else accepted.push(record);
       }
     }
     waiting = waiting.slice(BATCH);
   }
+  // Only what the center's answer shows as done is let go: in between, a step would seem open again.
   await fetchState();
+  for (const record of accepted) await store.dropRecord(record);
 };
 
 // Two open pages of one handheld never send at the same time. Resolves with "connected", "offline" or "signed_out".
