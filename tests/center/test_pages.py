@@ -121,7 +121,7 @@ def test_an_officer_claims_looks_and_approves_and_the_robot_is_told(running: Run
         http.post(f"/alerts/{case.uuid}/claim", data=csrf(http))
         shown = http.get(f"/alerts/{case.uuid}").text
         assert "38.40 ± 0.21 °C" in shown
-        assert "robot:fever" in shown
+        assert "fever (robot)" in shown
         answer = http.post(
             f"/alerts/{case.uuid}/decision", data={**csrf(http), "verdict": "approve", "reason": "clear picture"}
         )
@@ -305,6 +305,7 @@ NAMES_IN_ANY_LANGUAGE = {
     "true",
     "root",
     "installation",
+    "Enter",
     "CSV",
     "UTC",
     "YAML",
