@@ -149,7 +149,7 @@ def test_n42_names_the_nuclide_and_its_confidence() -> None:
     )
     document = etree.fromstring(write_n42(measured, identify(measured)))
     assert document.findtext(f".//{{{NAMESPACE}}}NuclideName") == "Cs-137"
-    assert float(document.findtext(f".//{{{NAMESPACE}}}NuclideIDConfidenceValue") or "nan") > 99.0
+    assert float(document.findtext(f".//{{{NAMESPACE}}}NuclideIDConfidenceValue") or "nan") > 90.0
 
 
 def test_raddata_text_is_read_back(tmp_path: Path) -> None:
