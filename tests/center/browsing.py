@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import cv2
@@ -67,7 +68,7 @@ def sign_in(page: Page, name: str = "li", place: str = "/") -> None:
     page.locator('input[name="name"]').fill(name)
     page.locator('input[name="password"]').fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**{place}")
+    page.wait_for_url(lambda url: urlsplit(url).path == urlsplit(place).path)  # not the form that leads there
 
 
 class Reporter:

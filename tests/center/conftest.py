@@ -57,9 +57,9 @@ def running_on_each(tmp_path: Path, database_url: str) -> Iterator[RunningCenter
         yield center
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless. Not for the session: while it lives, playwright's event loop runs in this thread."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
