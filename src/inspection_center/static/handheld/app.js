@@ -131,14 +131,25 @@ const drawNow = async (always) => {
   if (focused !== document.activeElement && main.contains(focused)) focused.focus();
 };
 
-let exchanging = null;
+// A call during an exchange is answered by one more: the running one may have found no link, or missed what is new.
+let exchanging = false;
+let again = false;
 const exchange = async () => {
-  exchanging ??= synchronise().finally(() => { exchanging = null; });
-  const state = await exchanging;
-  link.dataset.state = state;
-  link.textContent = link.dataset[state === "signed_out" ? "signedOut" : state];
-  document.getElementById("sign-in").hidden = state !== "signed_out";
-  await draw();
+  again = true;
+  if (exchanging) return;
+  exchanging = true;
+  try {
+    while (again) {
+      again = false;
+      const state = await synchronise();
+      link.dataset.state = state;
+      link.textContent = link.dataset[state === "signed_out" ? "signedOut" : state];
+      document.getElementById("sign-in").hidden = state !== "signed_out";
+      await draw();
+    }
+  } finally {
+    exchanging = false;
+  }
 };
 
 window.addEventListener("hashchange", async () => {
