@@ -97,8 +97,8 @@ def inspect(page: Page, number: str, camera: Path) -> None:
     step = page.locator(".walk.current")
     step.locator('input[name="number"]').fill("CSQU3054383")
     page.get_by_role("button", name="Record", exact=True).click()
+    step.locator('input[value="intact"]').check()  # the step of the seal has this; both have a number
     step.locator('input[name="number"]').fill("SL 778-21")
-    step.locator('input[value="intact"]').check()
     page.get_by_role("button", name="Record", exact=True).click()
     step.locator('input[value="as_declared"]').check()
     step.locator('input[type="file"]').set_input_files(camera)
